@@ -1,0 +1,344 @@
+//! The command line as it is typed.
+//!
+//! Invariant: nothing here looks at the world; `settings` decides what the
+//! words mean. Help, completions and man pages all come from these definitions.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::breaker::MaxFailures;
+use crate::outcome::BatchName;
+use crate::pacer::Rate;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXAMPLES: &str = "\
+Examples:
+  Rehearse against the embedded simulator:
+    finspace-reset run users.csv --simulate --output results.csv
+  Look before anything is sent, then run exactly that:
+    finspace-reset run users.csv --dry-run -o results.csv.age -r age1…
+  Reset everyone, encrypted to a public key:
+    finspace-reset run users.csv -o results.csv.age -r age1… --yes
+  Open the result:
+    finspace-reset decrypt results.csv.age -i key.txt
+  What happened so far:
+    finspace-reset status
+
+Exit codes of run: 0 all reset, 1 some failed, 2 nothing sent, 3 stopped early,
+4 results not written, 75 already running, 130/143 interrupted.";
+
+/// Reset the passwords of many Amazon FinSpace users from a CSV, safely and once each
+#[derive(Debug, Parser)]
+#[command(name = "finspace-reset", version, styles = STYLES, after_help = EXAMPLES, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Reset everyone in a CSV
+    Run(Box<RunArgs>),
+    /// Tell what the ledgers know
+    Status(StatusArgs),
+    /// Erase a batch's sealed passwords; its history stays
+    Close(CloseArgs),
+    /// Serve the simulated API on loopback
+    Simulator(SimulatorArgs),
+    /// Open an encrypted result (any age tool can, too)
+    Decrypt(DecryptArgs),
+    /// Make an age identity
+    Keygen(KeygenArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+/// Flags of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// CSV of user IDs; - reads standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub input: PathBuf,
+    /// Write the results to FILE: .csv plain, .csv.age encrypted, - standard output
+    #[arg(short, long, value_name = "FILE", required_unless_present = "dry_run", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+
+    /// Encrypt to this age, SSH or plugin public key; repeatable
+    #[arg(short, long, value_name = "KEY", help_heading = "Encryption")]
+    pub recipient: Vec<String>,
+    /// Encrypt to the public keys in FILE, one a line; repeatable
+    #[arg(short = 'R', long, value_name = "FILE", help_heading = "Encryption", value_hint = ValueHint::FilePath)]
+    pub recipients_file: Vec<PathBuf>,
+    /// Encrypt with a passphrase, asked on the terminal
+    #[arg(short, long, help_heading = "Encryption")]
+    pub passphrase: bool,
+    /// Encrypt with the passphrase in the first line of FILE
+    #[arg(long, value_name = "FILE", help_heading = "Encryption", value_hint = ValueHint::FilePath)]
+    pub passphrase_file: Option<PathBuf>,
+    /// Write ASCII-armored age
+    #[arg(short, long, help_heading = "Encryption")]
+    pub armor: bool,
+
+    /// Column of the user IDs: a header, or a number from 1 with --no-headers [default: the header that reads as user_id, else the only column]
+    #[arg(long, value_name = "NAME", help_heading = "Roster")]
+    pub id_column: Option<String>,
+    /// The first row is a user, not a header
+    #[arg(long, help_heading = "Roster")]
+    pub no_headers: bool,
+    /// Field delimiter (\t for a tab) [default: detected among , ; tab |]
+    #[arg(long, value_name = "C", value_parser = delimiter, help_heading = "Roster")]
+    pub delimiter: Option<u8>,
+    /// Name of the batch; the same name continues it [default: a digest of the user IDs]
+    #[arg(long, value_name = "NAME", help_heading = "Roster")]
+    pub batch: Option<BatchName>,
+    /// CSV of users never to touch; repeatable
+    #[arg(long, value_name = "FILE", help_heading = "Roster", value_hint = ValueHint::FilePath)]
+    pub exclude: Vec<PathBuf>,
+    /// Reset only the first N users still to do; the rest stay pending
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Roster")]
+    pub limit: Option<u64>,
+
+    /// Requests a second at most: 5, 0.5, 30/m, unlimited
+    #[arg(long, value_name = "N", default_value = "5", help_heading = "Pace")]
+    pub rate: Rate,
+    /// Requests in flight at most
+    #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=4096), help_heading = "Pace")]
+    pub concurrency: u16,
+    /// Tries for one user
+    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Pace")]
+    pub max_attempts: u32,
+    /// Stop past this many failed users, or this percentage
+    #[arg(long, value_name = "N|P%", help_heading = "Pace")]
+    pub max_failures: Option<MaxFailures>,
+    /// Stop cleanly after this long (45m, 2h)
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Pace")]
+    pub deadline: Option<Duration>,
+
+    /// First ask FinSpace (read only) whether each user exists and is enabled
+    #[arg(long, help_heading = "Safety")]
+    pub check_users: bool,
+    /// Preview: send no reset
+    #[arg(long, help_heading = "Safety", conflicts_with_all = ["yes", "confirm"])]
+    pub dry_run: bool,
+    /// Go without asking
+    #[arg(short, long, help_heading = "Safety", conflicts_with = "confirm")]
+    pub yes: bool,
+    /// Go only if the plan is exactly the one previewed
+    #[arg(long, value_name = "PLAN", help_heading = "Safety")]
+    pub confirm: Option<String>,
+    /// Run against the embedded simulator
+    #[arg(long, help_heading = "Safety", conflicts_with_all = ["endpoint_url", "environment_id"])]
+    pub simulate: bool,
+    /// Close the batch after publishing, whatever failed
+    #[arg(long, help_heading = "Safety")]
+    pub close: bool,
+
+    /// Write a JSON summary of the run to FILE
+    #[arg(long, value_name = "FILE", help_heading = "Display", value_hint = ValueHint::FilePath)]
+    pub summary: Option<PathBuf>,
+    /// How to show progress
+    #[arg(long, value_enum, default_value_t = ProgressMode::Auto, help_heading = "Display")]
+    pub progress: ProgressMode,
+    /// Form of the log lines on standard error
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, help_heading = "Display")]
+    pub log_format: LogFormat,
+    /// Log more: users that fail (-v), every answer (-vv)
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Display")]
+    pub verbose: u8,
+    /// Print nothing but errors
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Display")]
+    pub quiet: bool,
+
+    /// Where the ledgers live [default: $XDG_STATE_HOME/finspace-reset]
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// How to reach the service
+    #[command(flatten)]
+    pub aws: AwsArgs,
+
+    /// How long the service remembers a client token; for tests against a simulator
+    #[arg(long, hide = true, value_name = "DURATION", value_parser = duration, default_value = "10m")]
+    pub token_window: Duration,
+}
+
+/// Where the ledgers live.
+#[derive(Clone, Debug, Args)]
+pub struct StateArgs {
+    /// Where the ledgers live [default: $XDG_STATE_HOME/finspace-reset]
+    #[arg(long, value_name = "DIR", env = "FINSPACE_RESET_STATE_DIR", help_heading = "Display", value_hint = ValueHint::DirPath)]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// How to reach the service, as the AWS CLI means it.
+#[derive(Clone, Debug, Args)]
+pub struct AwsArgs {
+    /// Exchange AWS credentials for those that FinSpace issues in this environment, and renew them in time
+    #[arg(long, value_name = "ID", help_heading = "AWS")]
+    pub environment_id: Option<String>,
+    /// AWS region
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub region: Option<String>,
+    /// Profile of the AWS config files
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub profile: Option<String>,
+    /// Endpoint that speaks the API
+    #[arg(long, value_name = "URL", help_heading = "AWS", value_hint = ValueHint::Url)]
+    pub endpoint_url: Option<String>,
+    /// PEM file of the certificate authorities to trust
+    #[arg(long, value_name = "FILE", help_heading = "AWS", value_hint = ValueHint::FilePath)]
+    pub ca_bundle: Option<PathBuf>,
+    /// Don't verify the server's certificate
+    #[arg(long, help_heading = "AWS")]
+    pub no_verify_ssl: bool,
+    /// Seconds to wait for a connection; 0 waits for ever
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, help_heading = "AWS")]
+    pub connect_timeout: Duration,
+    /// Seconds to wait for an answer; 0 waits for ever
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, help_heading = "AWS")]
+    pub read_timeout: Duration,
+}
+
+/// `--progress`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProgressMode {
+    /// A bar on a terminal, else a line every 10 seconds
+    Auto,
+    /// A bar
+    Bar,
+    /// A line every 10 seconds
+    Log,
+    /// Nothing
+    None,
+}
+
+/// `--log-format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// For machines
+    Json,
+}
+
+/// Flags of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Tell about this batch in detail
+    pub batch: Option<BatchName>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub format: LogFormat,
+    /// Where the ledgers live
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+/// Flags of `close`.
+#[derive(Debug, Args)]
+pub struct CloseArgs {
+    /// The batch to close
+    pub batch: BatchName,
+    /// Where the ledgers live
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+/// Flags of `simulator`.
+#[derive(Debug, Args)]
+pub struct SimulatorArgs {
+    /// Address to listen on; loopback only
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: std::net::SocketAddr,
+    /// CSV of the users there are [default: anyone but IDs that begin with «missing»]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub users: Option<PathBuf>,
+    /// How long a client token is remembered
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m")]
+    pub token_ttl: Duration,
+    /// A repeated token answers with a new password instead of the same one
+    #[arg(long)]
+    pub new_password_on_replay: bool,
+    /// Requests a second that are let through: 500, or a schedule like 500:10s,100:10s,800
+    #[arg(long, value_name = "QUOTA")]
+    pub quota: Option<crate::simulator::Quota>,
+    /// Time an answer takes
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0ms")]
+    pub latency: Duration,
+    /// Random time on top of it
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0ms")]
+    pub jitter: Duration,
+    /// Faults by probability, like drop-after=0.03,error-before=0.01
+    #[arg(long, value_name = "FAULTS")]
+    pub faults: Option<crate::simulator::Faults>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub seed: u64,
+    /// Life of the credentials that are issued [default: as asked for]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub credential_life: Option<Duration>,
+}
+
+/// Flags of `decrypt`.
+#[derive(Debug, Args)]
+pub struct DecryptArgs {
+    /// The encrypted file; - reads standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// File with the identity it was encrypted to; repeatable
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub identity: Vec<String>,
+    /// File with the passphrase in its first line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub passphrase_file: Option<PathBuf>,
+    /// Write to FILE instead of standard output; it must not exist
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+/// Flags of `keygen`.
+#[derive(Debug, Args)]
+pub struct KeygenArgs {
+    /// Write the identity to FILE instead of standard output; it must not exist
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+/// Flags of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// A span of time: 90s, 45m, 2h, 500ms.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a duration like 500ms, 90s, 45m or 2h".to_owned();
+    let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(span).map_err(|_| wrong())
+}
+
+/// Seconds, with a fraction where wanted.
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "a number of seconds, 0 or more".into())
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) => Ok(*byte),
+        _ => Err("one ASCII character, or \\t for a tab".into()),
+    }
+}

@@ -1,0 +1,281 @@
+//! From flags, environment and config files to a connection: region, endpoint,
+//! TLS, time-outs, as the AWS CLI means them.
+//!
+//! Invariant: whatever decides where requests go is decided here, once, and
+//! told to the caller, who makes the batch's target of it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_sdk_finspacedata as sdk;
+use aws_smithy_http_client::Builder as HttpBuilder;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::region::Region;
+use aws_types::service_config::ServiceConfigKey;
+
+use super::credentials::{Origin, Renewing};
+use super::{Client, insecure};
+use crate::outcome::Target;
+
+/// How the operator wants to reach the service; what is left out comes from
+/// the environment and the config files.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `--region`.
+    pub region: Option<String>,
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// `--endpoint-url`.
+    pub endpoint_url: Option<String>,
+    /// `--ca-bundle`.
+    pub ca_bundle: Option<PathBuf>,
+    /// `--no-verify-ssl`.
+    pub no_verify_ssl: bool,
+    /// `--connect-timeout`; none waits for ever.
+    pub connect_timeout: Option<Duration>,
+    /// `--read-timeout`; none waits for ever.
+    pub read_timeout: Option<Duration>,
+    /// `--environment-id`.
+    pub environment_id: Option<String>,
+}
+
+/// A connection that can't be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// No region anywhere.
+    #[error("no region is set; name one with --region, AWS_REGION or the profile's «region»")]
+    NoRegion,
+    /// The profile is not in the config files.
+    #[error(
+        "the profile {0:?} is in neither the AWS config file nor the credentials file; check --profile and AWS_PROFILE"
+    )]
+    NoProfile(String),
+    /// An endpoint that is no URL.
+    #[error(
+        "the endpoint {0:?} is not an http:// or https:// URL; check --endpoint-url and AWS_ENDPOINT_URL"
+    )]
+    BadEndpoint(String),
+    /// A CA bundle that can't be used.
+    #[error(
+        "the CA bundle {0}: {1}; name a PEM file of certificates with --ca-bundle or AWS_CA_BUNDLE"
+    )]
+    BadBundle(PathBuf, String),
+    /// No credentials at the start.
+    #[error(
+        "no AWS credentials can be had ({0}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile with --profile, or see --simulate"
+    )]
+    NoCredentials(String),
+}
+
+/// Works out the target and a client for it.
+///
+/// # Errors
+/// Region, profile, endpoint or CA bundle are missing or wrong.
+pub async fn connect(
+    options: &Options,
+    concurrency: usize,
+) -> Result<(Client, Target), ConnectionError> {
+    let region = region(options).await?;
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(region.clone())
+        .retry_config(RetryConfig::disabled())
+        .no_credentials();
+    if let Some(profile) = &options.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(endpoint) = &options.endpoint_url {
+        loader = loader.endpoint_url(endpoint);
+    }
+    let shared = loader.load().await;
+    let endpoint =
+        endpoint(&shared, options).unwrap_or_else(|| Target::default_endpoint(region.as_ref()));
+    let parsed = endpoint
+        .parse::<hyper::Uri>()
+        .ok()
+        .filter(|uri| uri.host().is_some());
+    let Some(scheme) = parsed
+        .and_then(|uri| uri.scheme_str().map(str::to_owned))
+        .filter(|s| s == "http" || s == "https")
+    else {
+        return Err(ConnectionError::BadEndpoint(endpoint));
+    };
+    let http = http_client(options, &scheme, concurrency)?;
+    let target = Target::service(region.as_ref(), &endpoint);
+    let chain = Origin::Chain {
+        profile: options.profile.clone(),
+        region: region.clone(),
+        // Providers talk HTTPS to AWS whatever our endpoint is; only a private
+        // CA or a switched-off check concerns them too.
+        http: (options.no_verify_ssl || bundle(options).is_some())
+            .then(|| http_client(options, "https", concurrency))
+            .transpose()?,
+    };
+    let build = |credentials: Renewing| {
+        sdk::config::Builder::from(&shared)
+            .endpoint_url(&endpoint)
+            .http_client(http.clone())
+            .credentials_provider(credentials)
+            // `Renewing` remembers; a second memory could not be told to forget.
+            .identity_cache(sdk::config::IdentityCache::no_cache())
+            .timeout_config(timeouts(options))
+            .stalled_stream_protection(sdk::config::StalledStreamProtectionConfig::disabled())
+            .build()
+    };
+    let credentials = Renewing::new(chain);
+    let client = sdk::Client::from_conf(build(credentials.clone()));
+    let (client, credentials) = match &options.environment_id {
+        None => (client, credentials),
+        Some(environment_id) => {
+            let issued = Renewing::new(Origin::FinSpace {
+                client,
+                environment_id: environment_id.clone(),
+            });
+            (sdk::Client::from_conf(build(issued.clone())), issued)
+        }
+    };
+    Ok((
+        Client::new(client, credentials, options.read_timeout),
+        target,
+    ))
+}
+
+/// A client for an endpoint on this machine with fixed credentials.
+#[must_use]
+pub fn connect_simulated(
+    endpoint: &str,
+    region: &'static str,
+    key: &str,
+    secret: &str,
+    concurrency: usize,
+) -> Client {
+    let options = Options {
+        region: None,
+        profile: None,
+        endpoint_url: None,
+        ca_bundle: None,
+        no_verify_ssl: false,
+        connect_timeout: None,
+        read_timeout: Some(Duration::from_mins(1)),
+        environment_id: None,
+    };
+    let credentials = Renewing::new(Origin::Fixed(aws_credential_types::Credentials::new(
+        key,
+        secret,
+        None,
+        None,
+        "simulator",
+    )));
+    let config = sdk::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(region))
+        .endpoint_url(endpoint)
+        .http_client(
+            HttpBuilder::new()
+                .pool_max_idle_per_host(concurrency)
+                .build_http(),
+        )
+        .credentials_provider(credentials.clone())
+        .identity_cache(sdk::config::IdentityCache::no_cache())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts(&options))
+        .stalled_stream_protection(sdk::config::StalledStreamProtectionConfig::disabled())
+        .build();
+    Client::new(
+        sdk::Client::from_conf(config),
+        credentials,
+        options.read_timeout,
+    )
+}
+
+/// `--region`, else the environment, else the profile. Not the machine's
+/// metadata service, as the AWS CLI doesn't ask it either.
+async fn region(options: &Options) -> Result<Region, ConnectionError> {
+    if let Some(region) = options.region.clone().filter(|region| !region.is_empty()) {
+        return Ok(Region::new(region));
+    }
+    let mut profile = ProfileFileRegionProvider::builder();
+    if let Some(name) = &options.profile {
+        profile = profile.profile_name(name);
+    }
+    RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(profile.build())
+        .region()
+        .await
+        .filter(|region| !region.as_ref().is_empty())
+        .ok_or(ConnectionError::NoRegion)
+}
+
+fn endpoint(shared: &aws_types::SdkConfig, options: &Options) -> Option<String> {
+    if options.endpoint_url.is_some() {
+        return options.endpoint_url.clone();
+    }
+    let key = ServiceConfigKey::builder()
+        .service_id("finspace data")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok()?;
+    shared
+        .service_config()
+        .and_then(|config| config.load_config(key))
+        .or_else(|| shared.endpoint_url().map(str::to_owned))
+}
+
+fn timeouts(options: &Options) -> TimeoutConfig {
+    // The read time-out is ours: one timer around the whole request.
+    let mut timeouts = TimeoutConfig::builder();
+    timeouts.set_connect_timeout(options.connect_timeout);
+    timeouts.build()
+}
+
+fn bundle(options: &Options) -> Option<PathBuf> {
+    let from_environment = || {
+        std::env::var_os("AWS_CA_BUNDLE")
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+    };
+    options.ca_bundle.clone().or_else(from_environment)
+}
+
+fn http_client(
+    options: &Options,
+    scheme: &str,
+    concurrency: usize,
+) -> Result<SharedHttpClient, ConnectionError> {
+    if scheme == "http" {
+        return Ok(HttpBuilder::new()
+            .pool_max_idle_per_host(concurrency)
+            .build_http());
+    }
+    if options.no_verify_ssl {
+        return Ok(insecure::client());
+    }
+    let mut builder = HttpBuilder::new()
+        .pool_max_idle_per_host(concurrency)
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+    if let Some(path) = bundle(options) {
+        let bad = |what: String| ConnectionError::BadBundle(path.clone(), what);
+        let pem = std::fs::read(&path).map_err(|error| bad(error.to_string()))?;
+        if !pem
+            .windows(27)
+            .any(|part| part == b"-----BEGIN CERTIFICATE-----")
+        {
+            return Err(bad("holds no certificate".into()));
+        }
+        let trust = TrustStore::empty().with_pem_certificate(pem);
+        let context = TlsContext::builder()
+            .with_trust_store(trust)
+            .build()
+            .map_err(|error| bad(error.to_string()))?;
+        builder = builder.tls_context(context);
+    }
+    Ok(builder.build_https())
+}

@@ -1,0 +1,133 @@
+//! The FinSpace Data API over the AWS SDK.
+//!
+//! Invariant: one call here is one request on the wire; the SDK's retries are
+//! off. No error or debug text holds a response body.
+
+use std::time::Duration;
+
+use aws_sdk_finspacedata as sdk;
+use aws_sdk_finspacedata::operation::RequestId;
+use uuid::Uuid;
+
+use crate::outcome::Password;
+
+mod connection;
+mod credentials;
+mod failure;
+mod insecure;
+
+pub use connection::{ConnectionError, Options, connect, connect_simulated};
+pub use credentials::Renewing;
+pub use failure::{Cause, Failure};
+
+/// A reset that was answered.
+#[derive(Debug)]
+pub struct Reset {
+    /// The user's temporary password, current from now on.
+    pub password: Password,
+    /// The service's ID of the request.
+    pub request_id: Option<String>,
+}
+
+/// The service, as this program uses it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    sdk: sdk::Client,
+    credentials: Renewing,
+    read_timeout: Option<Duration>,
+}
+
+impl Client {
+    fn new(sdk: sdk::Client, credentials: Renewing, read_timeout: Option<Duration>) -> Self {
+        Self {
+            sdk,
+            credentials,
+            read_timeout,
+        }
+    }
+
+    /// Makes sure that there are credentials, and says whose they are: an
+    /// access key ID and, where the source tells, an account. No secret.
+    ///
+    /// # Errors
+    /// There are no credentials.
+    pub async fn identity(&self) -> Result<String, ConnectionError> {
+        let credentials = self.credentials.get().await.map_err(|error| {
+            let mut text = error.to_string();
+            let mut source = std::error::Error::source(&error);
+            while let Some(inner) = source {
+                text = format!("{text}: {inner}");
+                source = inner.source();
+            }
+            ConnectionError::NoCredentials(text)
+        })?;
+        let key = credentials.access_key_id();
+        Ok(match credentials.account_id() {
+            Some(account) => format!("account {}, access key {key}", account.as_str()),
+            None => format!("access key {key}"),
+        })
+    }
+
+    /// Resets one user's password with one request. Cancelling it after it was
+    /// polled leaves open whether it was executed.
+    ///
+    /// # Errors
+    /// Everything but a password that can be read.
+    #[allow(deprecated, reason = "the whole service is; see the README")]
+    pub async fn reset(&self, user_id: &str, token: Uuid) -> Result<Reset, Failure> {
+        let key = self.credentials.key_in_use().await;
+        let call = self
+            .sdk
+            .reset_user_password()
+            .user_id(user_id)
+            .client_token(token.hyphenated().to_string())
+            .send();
+        let answer = self.within(call).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => {
+                if failure.cause == Cause::Expired
+                    && let Some(key) = key
+                {
+                    self.credentials.forget(&key).await;
+                }
+                return Err(failure);
+            }
+        };
+        let request_id = answer.request_id().map(str::to_owned);
+        if answer.user_id().is_some_and(|answered| answered != user_id) {
+            return Err(Failure::unreadable(
+                "the answer is about another user",
+                request_id,
+            ));
+        }
+        match answer.temporary_password() {
+            Some(password) if !password.is_empty() => Ok(Reset {
+                password: Password::new(password.to_owned()),
+                request_id,
+            }),
+            _ => Err(Failure::unreadable(
+                "the answer holds no password",
+                request_id,
+            )),
+        }
+    }
+
+    /// Waits for a call no longer than the read time-out.
+    async fn within<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, sdk::error::SdkError<E>>>,
+    ) -> Result<T, Failure>
+    where
+        E: sdk::error::ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let sort = |error| Failure::from_sdk(&error);
+        match self.read_timeout {
+            None => call.await.map_err(sort),
+            Some(limit) => match tokio::time::timeout(limit, call).await {
+                Ok(answer) => answer.map_err(sort),
+                Err(_) => Err(Failure::timed_out(limit)),
+            },
+        }
+    }
+}

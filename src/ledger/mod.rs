@@ -1,0 +1,526 @@
+//! The ledger: the durable record of one batch, one SQLite file.
+//!
+//! Invariant: a claim is durable before a request of its users may leave, and
+//! an outcome before it counts. Outcomes are only ever appended; a user's state
+//! is its newest one. Passwords rest sealed, apart from all else, so that
+//! closing the batch can remove them and leave the history.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+
+use crate::outcome::{BatchName, Millis, Outcome, PASSWORD_LIFE, Status, Target, UserNumber};
+use crate::vault::{Vault, VaultError};
+
+mod import;
+mod read;
+mod schema;
+mod writer;
+
+pub use crate::outcome::RowKind;
+pub use import::{Imported, NewRow};
+pub use read::{Doubt, LedgerRow, Publication, RunRecord};
+pub use writer::{Claim, Event, PaceSample, Writer};
+
+/// A run's claims and outcomes are numbered within this many.
+const SEQ_PER_RUN: i64 = 1 << 40;
+
+/// What can go wrong with a ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file is no ledger.
+    #[error(
+        "{0} is not a finspace-reset ledger; move it out of the state folder, or name another --state-dir"
+    )]
+    NotOurs(PathBuf),
+    /// The file is from a newer program.
+    #[error(
+        "the ledger {path} has format {version}, and this program knows formats up to {}; use the newer finspace-reset that wrote it",
+        schema::VERSION
+    )]
+    Newer {
+        /// The ledger.
+        path: PathBuf,
+        /// Its format.
+        version: i64,
+    },
+    /// The file is damaged.
+    #[error(
+        "the ledger {path} is damaged ({what}); restore it from a backup with its key, or move it away and start the batch anew, knowing that its users may then be reset twice"
+    )]
+    Damaged {
+        /// The ledger.
+        path: PathBuf,
+        /// What does not fit.
+        what: String,
+    },
+    /// The disk is full.
+    #[error(
+        "the ledger {0} can't grow: the disk is full; free some space and run again to continue"
+    )]
+    Full(PathBuf),
+    /// The file or its folder can't be written.
+    #[error(
+        "the ledger {0} can't be written; make the file and its folder writable and run again to continue"
+    )]
+    ReadOnly(PathBuf),
+    /// Anything else that SQLite reports.
+    #[error("the ledger {0}: {1}; check its disk and folder, then run again to continue")]
+    Database(PathBuf, #[source] rusqlite::Error),
+    /// The sealing key.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The batch belongs to another target.
+    #[error(
+        "batch {batch} belongs to the target {theirs}, and this run goes to {ours}; check --region and --endpoint-url, or give this run a batch of its own with --batch"
+    )]
+    OtherTarget {
+        /// The batch.
+        batch: String,
+        /// The ledger's target.
+        theirs: String,
+        /// This run's.
+        ours: String,
+    },
+}
+
+impl LedgerError {
+    fn of(path: &Path, error: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full(path),
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                Self::ReadOnly(path)
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged {
+                path,
+                what: error.to_string(),
+            },
+            // A failing write under a file-size limit or a lost disk.
+            _ => match error {
+                rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..) => Self::Damaged {
+                    path,
+                    what: error.to_string(),
+                },
+                error => Self::Database(path, error),
+            },
+        }
+    }
+}
+
+/// The two files of a batch in the state folder.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The SQLite file.
+    pub ledger: PathBuf,
+    /// The sealing key beside it.
+    pub key: PathBuf,
+}
+
+impl Place {
+    /// The files of `batch` in `folder`.
+    #[must_use]
+    pub fn new(folder: &Path, batch: &BatchName) -> Self {
+        Self {
+            ledger: folder.join(format!("{batch}.ledger")),
+            key: folder.join(format!("{batch}.key")),
+        }
+    }
+}
+
+/// A batch's ledger.
+pub struct Ledger {
+    db: Connection,
+    place: Place,
+    batch: String,
+    vault: Option<Vault>,
+    run: i64,
+    next_seq: i64,
+}
+
+impl Ledger {
+    /// Starts the ledger of a new batch, and its key.
+    ///
+    /// # Errors
+    /// The files can't be made.
+    pub fn create(place: &Place, batch: &BatchName, target: &Target) -> Result<Self, LedgerError> {
+        let about = |error| LedgerError::of(&place.ledger, error);
+        // A key without a ledger is left by a crash right here, and seals nothing.
+        Vault::destroy(&place.key)?;
+        let vault = Vault::create(&place.key, batch.as_str())?;
+        // SQLite gives its side files the mode of the main one.
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&place.ledger)
+            .map_err(|_| LedgerError::ReadOnly(place.ledger.clone()))?;
+        let db = Connection::open(&place.ledger).map_err(about)?;
+        schema::create(&db).map_err(about)?;
+        let ledger = Self {
+            db,
+            place: place.clone(),
+            batch: batch.to_string(),
+            vault: Some(vault),
+            run: 0,
+            next_seq: 0,
+        };
+        ledger.set("name", batch.as_str())?;
+        ledger.set("target", &target.to_string())?;
+        ledger.set("created_at", &Millis::now().0.to_string())?;
+        ledger.set("program", env!("CARGO_PKG_VERSION"))?;
+        Ok(ledger)
+    }
+
+    /// Opens a batch's ledger for a run, if there is one.
+    ///
+    /// # Errors
+    /// It is damaged, newer, of another program, or not accessible.
+    pub fn open(place: &Place) -> Result<Option<Self>, LedgerError> {
+        match std::fs::metadata(&place.ledger) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Ok(data) if data.len() == 0 => {
+                return Err(LedgerError::Damaged {
+                    path: place.ledger.clone(),
+                    what: "it is empty".into(),
+                });
+            }
+            _ => {}
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self::from_db(place, schema::open(&place.ledger, flags)?).map(Some)
+    }
+
+    /// Opens a ledger to read its history; a run may be writing to it.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn read(place: &Place) -> Result<Self, LedgerError> {
+        // Read-write where possible: reading a WAL whose run was killed needs it.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = schema::open(&place.ledger, flags).or_else(|error| match error {
+            LedgerError::ReadOnly(_) => schema::open(
+                &place.ledger,
+                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            ),
+            error => Err(error),
+        })?;
+        Self::from_db(place, db)
+    }
+
+    fn from_db(place: &Place, db: Connection) -> Result<Self, LedgerError> {
+        let mut ledger = Self {
+            db,
+            place: place.clone(),
+            batch: String::new(),
+            vault: None,
+            run: 0,
+            next_seq: 0,
+        };
+        let missing = |what: &str| LedgerError::Damaged {
+            path: place.ledger.clone(),
+            what: format!("its {what} is missing"),
+        };
+        ledger.batch = ledger.get("name")?.ok_or_else(|| missing("batch name"))?;
+        Ok(ledger)
+    }
+
+    /// Opens the sealing key, without which no password can be written or read.
+    ///
+    /// # Errors
+    /// The key is missing or wrong.
+    pub fn unlock(&mut self) -> Result<(), LedgerError> {
+        if self.vault.is_none() {
+            self.vault = Some(Vault::open(&self.place.key, &self.batch)?);
+        }
+        Ok(())
+    }
+
+    /// The batch's name.
+    #[must_use]
+    pub fn batch(&self) -> &str {
+        &self.batch
+    }
+
+    /// The ledger's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.place.ledger
+    }
+
+    /// Refuses a run against another target than the batch's.
+    ///
+    /// # Errors
+    /// The targets differ.
+    pub fn expect_target(&self, target: &Target) -> Result<(), LedgerError> {
+        let theirs = self.target()?;
+        let ours = target.to_string();
+        if theirs == ours {
+            return Ok(());
+        }
+        Err(LedgerError::OtherTarget {
+            batch: self.batch.clone(),
+            theirs,
+            ours,
+        })
+    }
+
+    /// The target as the ledger names it.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub fn target(&self) -> Result<String, LedgerError> {
+        Ok(self.get("target")?.unwrap_or_default())
+    }
+
+    /// A fact of the batch by its name.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub fn get(&self, key: &str) -> Result<Option<String>, LedgerError> {
+        self.db
+            .query_row("SELECT value FROM batch WHERE key = ?1", [key], |row| {
+                row.get(0)
+            })
+            .optional()
+            .map_err(|error| self.error(error))
+    }
+
+    /// Keeps a fact of the batch.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub fn set(&self, key: &str, value: &str) -> Result<(), LedgerError> {
+        self.db
+            .execute(
+                "INSERT OR REPLACE INTO batch (key, value) VALUES (?1, ?2)",
+                [key, value],
+            )
+            .map(drop)
+            .map_err(|error| self.error(error))
+    }
+
+    /// When the batch was closed, if it was.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub fn closed_at(&self) -> Result<Option<Millis>, LedgerError> {
+        Ok(self
+            .get("closed_at")?
+            .and_then(|text| text.parse().ok())
+            .map(Millis))
+    }
+
+    /// Begins a run: numbers it, and settles what an earlier run left in flight
+    /// as `unknown`. Tells how many users that were.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub fn begin_run(&mut self, identity: &str, window: Duration) -> Result<u64, LedgerError> {
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        self.db
+            .execute(
+                "INSERT INTO runs (started_at, pid, host, identity) VALUES (?1, ?2, ?3, ?4)",
+                params![Millis::now().0, std::process::id(), host, identity],
+            )
+            .map_err(|error| self.error(error))?;
+        self.run = self.db.last_insert_rowid();
+        self.next_seq = self.run * SEQ_PER_RUN;
+        self.settle_claims(window)
+            .map_err(|error| self.error(error))
+    }
+
+    /// Ends a run with its exit code and what it came to.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub fn end_run(&self, exit_code: u8, ending: &str) -> Result<(), LedgerError> {
+        self.db
+            .execute(
+                "UPDATE runs SET ended_at = ?1, exit_code = ?2, ending = ?3 WHERE run = ?4",
+                params![Millis::now().0, exit_code, ending, self.run],
+            )
+            .map(drop)
+            .map_err(|error| self.error(error))
+    }
+
+    /// Turns every claim that has no newer outcome into an `unknown` outcome.
+    fn settle_claims(&mut self, window: Duration) -> rusqlite::Result<u64> {
+        struct Left {
+            n: UserNumber,
+            claimed: Millis,
+            attempts: u32,
+            since: Option<Millis>,
+            again: bool,
+        }
+        let left: Vec<Left> = self
+            .db
+            .prepare(
+                "SELECT u.n, c.at, coalesce(o.attempts, 0), CASE o.status WHEN 3 THEN o.since END, coalesce(o.again, 0)
+                 FROM claims c JOIN users u ON u.n BETWEEN c.first AND c.last
+                 LEFT JOIN outcomes o ON o.n = u.n AND o.seq = (SELECT max(seq) FROM outcomes WHERE n = u.n)
+                 WHERE o.seq IS NULL OR o.seq < c.seq",
+            )?
+            .query_map([], |row| {
+                Ok(Left {
+                    n: row.get(0)?,
+                    claimed: Millis(row.get(1)?),
+                    attempts: row.get(2)?,
+                    since: row.get::<_, Option<i64>>(3)?.map(Millis),
+                    again: row.get(4)?,
+                })
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        for user in &left {
+            // The older doubt stays the start of the window, unless the claim
+            // came after its end: then that request may have reset anew.
+            let late = user
+                .since
+                .is_some_and(|since| user.claimed.is_past(since, window));
+            let since = if late {
+                user.claimed
+            } else {
+                user.since.unwrap_or(user.claimed)
+            };
+            self.append(
+                &Outcome {
+                    number: user.n,
+                    status: Status::Unknown,
+                    at: Millis::now(),
+                    attempts: user.attempts + 1,
+                    doubtful_since: Some(since),
+                    again: user.again || late,
+                    request_id: None,
+                    error_code: Some("Interrupted".into()),
+                    error_message: Some(
+                        "a run ended before this user's answer was recorded; run again".into(),
+                    ),
+                    password: None,
+                },
+                None,
+            )?;
+        }
+        self.db.execute_batch("DELETE FROM claims; COMMIT")?;
+        Ok(left.len() as u64)
+    }
+
+    /// Appends an outcome within the transaction that is open.
+    fn append(&mut self, outcome: &Outcome, sealed: Option<&[u8]>) -> rusqlite::Result<()> {
+        self.next_seq += 1;
+        self.db
+            .prepare_cached(
+                "INSERT INTO outcomes (n, seq, status, at, since, attempts, again, request_id, code, message)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                outcome.number,
+                self.next_seq,
+                outcome.status as u8,
+                outcome.at.0,
+                outcome.doubtful_since.map(|since| since.0),
+                outcome.attempts,
+                outcome.again,
+                outcome.request_id,
+                outcome.error_code,
+                outcome.error_message,
+            ])?;
+        if let Some(sealed) = sealed {
+            self.db
+                .prepare_cached("INSERT OR REPLACE INTO passwords (n, sealed) VALUES (?1, ?2)")?
+                .execute(params![outcome.number, sealed])?;
+        }
+        Ok(())
+    }
+
+    /// Remembers a file's digest before it is put in its place, so that this
+    /// batch knows its own output again even after a crash right behind.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub fn record_publication(&self, path: &str, digest: &str) -> Result<(), LedgerError> {
+        self.db
+            .execute(
+                "INSERT OR REPLACE INTO publications (digest, path, at) VALUES (?1, ?2, ?3)",
+                params![digest, path, Millis::now().0],
+            )
+            .map(drop)
+            .map_err(|error| self.error(error))
+    }
+
+    /// A user's newest status, and whether it may have been reset again.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub fn standing(&self, user_id: &str) -> Result<(Status, bool), LedgerError> {
+        let find = || -> rusqlite::Result<Option<(Status, bool)>> {
+            self.db
+                .prepare_cached(
+                    "SELECT o.status, o.again FROM users u JOIN outcomes o ON o.n = u.n
+                     WHERE u.user_id = ?1 ORDER BY o.seq DESC LIMIT 1",
+                )?
+                .query_row([user_id], |row| Ok((read::status(row, 0)?, row.get(1)?)))
+                .optional()
+        };
+        Ok(find()
+            .map_err(|error| self.error(error))?
+            .unwrap_or((Status::Pending, false)))
+    }
+
+    /// Destroys the key and removes the sealed passwords; the history stays.
+    ///
+    /// # Errors
+    /// The key or the ledger can't be written; closing again finishes it.
+    pub fn close(&mut self, why: &str) -> Result<(), LedgerError> {
+        // The mark goes first: a crash behind it leaves a batch that is closed
+        // and not yet erased, which the next opening erases.
+        if self.closed_at()?.is_none() {
+            self.set("closed_why", why)?;
+            self.set("closed_at", &Millis::now().0.to_string())?;
+        }
+        self.vault = None;
+        Vault::destroy(&self.place.key)?;
+        self.db
+            .execute_batch("DELETE FROM passwords; PRAGMA wal_checkpoint(TRUNCATE);")
+            .map_err(|error| self.error(error))
+    }
+
+    /// Finishes a closing that a crash cut short, and closes a batch whose
+    /// passwords have all expired. Tells whether the batch is closed.
+    ///
+    /// # Errors
+    /// The ledger can't be read or written.
+    pub fn close_if_due(&mut self) -> Result<bool, LedgerError> {
+        if self.closed_at()?.is_some() {
+            if self.place.key.exists() {
+                self.close("")?;
+            }
+            return Ok(true);
+        }
+        let newest: Option<i64> = self
+            .db
+            .query_row(
+                "SELECT max(o.at) FROM passwords p JOIN outcomes o ON o.n = p.n WHERE o.status = 1",
+                [],
+                |row| row.get(0),
+            )
+            .map_err(|error| self.error(error))?;
+        if newest.is_some_and(|at| Millis::now() > Millis(at).plus(PASSWORD_LIFE)) {
+            self.close("its passwords have expired")?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn error(&self, error: rusqlite::Error) -> LedgerError {
+        LedgerError::of(&self.place.ledger, error)
+    }
+}

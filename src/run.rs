@@ -1,0 +1,738 @@
+//! The main job, from the flags to the exit code.
+//!
+//! Invariant: what can fail at the end is tried at the start; nothing is sent
+//! before the plan is consented to; and the exit code comes from what the
+//! ledger holds.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use governor::clock::DefaultClock;
+
+use crate::cli::{ProgressMode, RunArgs};
+use crate::client::{self, Client};
+use crate::exit::{Error, Exit};
+use crate::ledger::{Ledger, Place, Writer};
+use crate::outcome::{BatchName, Counts, Millis, Tally, Target};
+use crate::pacer::Pacer;
+use crate::plan::{self, About, Plan, PlanError};
+use crate::progress::{self, Printer, Progress, Show};
+use crate::publish::{self, Destination, PublishError, Table};
+use crate::rehearsal::Rehearsal;
+use crate::roster::{self, Roster, Source};
+use crate::runner::{self, Ending, Rules};
+use crate::seal::Seal;
+use crate::settings::RunSettings;
+use crate::shutdown::Shutdown;
+use crate::state::{self, State};
+use crate::summary::Summary;
+
+/// Runs `finspace-reset run`.
+///
+/// # Errors
+/// Nothing was sent; the error says why.
+pub async fn run(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {
+    let settings = RunSettings::check(args, std::io::stdout().is_terminal())?;
+    let shutdown =
+        Shutdown::listen().map_err(|error| Error::System("no signal handlers", error))?;
+    printer.tell(&shutdown);
+    let started = Start {
+        at: Millis::now(),
+        clock: Instant::now(),
+    };
+    let roster = read_roster(&settings, printer)?;
+    let excluded = read_exclusions(&settings)?;
+    let rehearsal = if settings.args.simulate {
+        Some(Rehearsal::start()?)
+    } else {
+        None
+    };
+    let (client, target) = connect(&settings, rehearsal.as_ref()).await?;
+    let batch = settings
+        .args
+        .batch
+        .clone()
+        .unwrap_or_else(|| BatchName::from_digest(roster.facts().users_digest));
+    let state = State::locate(settings.args.state.state_dir.as_deref())?;
+    let state = if settings.args.simulate {
+        state.simulated()
+    } else {
+        state
+    };
+    let job = Job {
+        settings,
+        roster,
+        excluded,
+        client,
+        target,
+        batch,
+        state,
+        started,
+    };
+    if job.settings.args.dry_run {
+        return job.preview(printer).await;
+    }
+    job.perform(printer, &shutdown).await
+}
+
+struct Start {
+    at: Millis,
+    clock: Instant,
+}
+
+/// One run's inputs, read and checked.
+struct Job {
+    settings: RunSettings,
+    roster: Roster,
+    excluded: HashSet<String>,
+    client: Client,
+    target: Target,
+    batch: BatchName,
+    state: State,
+    started: Start,
+}
+
+impl Job {
+    /// `--dry-run`: tells the plan, and writes it as a CSV where asked to.
+    async fn preview(&self, printer: &Printer) -> Result<Exit, Error> {
+        let seal = self.settings.seal()?;
+        let path = self.settings.output_path()?;
+        let place = Place::new(self.state.folder(), &self.batch);
+        let ledger = if self.settings.args.simulate || !place.ledger.exists() {
+            None
+        } else {
+            Some(Ledger::read(&place)?)
+        };
+        if let Some(ledger) = &ledger {
+            ledger.expect_target(&self.target)?;
+        }
+        if let Some(path) = &path {
+            publish::check(path, &|digest| self.is_ours(ledger.as_ref(), digest))?;
+        }
+        let identity = self.client.identity().await?;
+        let plan = self.survey(ledger.as_ref())?;
+        let about = self.about(&identity, path.as_deref(), seal.as_ref());
+        let text = format!(
+            "{}\n{}",
+            plan.describe(&about.as_about(self)),
+            self.how_to_run(&plan)
+        );
+        if self.settings.destination == Some(Destination::Stdout) {
+            printer.note(text.trim_end());
+        } else {
+            printer.data(&text).map_err(Error::Stdout)?;
+        }
+        self.write_preview(path.as_deref(), seal.as_ref(), ledger.as_ref())?;
+        let clean = plan.counts.invalid == 0;
+        Ok(if clean {
+            Exit::Success
+        } else {
+            Exit::SomeFailed
+        })
+    }
+
+    /// The real thing.
+    async fn perform(&self, printer: &Printer, shutdown: &Shutdown) -> Result<Exit, Error> {
+        let args = &self.settings.args;
+        let seal = self.settings.seal()?;
+        let path = self.settings.output_path()?;
+        self.state.prepare()?;
+        let _lock = self.state.lock(&self.batch)?;
+        state::check_room(
+            &self.state,
+            path.as_deref().and_then(Path::parent),
+            self.roster.facts().rows,
+        )?;
+        let place = Place::new(self.state.folder(), &self.batch);
+        let known = if args.simulate {
+            crate::rehearsal::forget(&self.state, &place)?;
+            None
+        } else {
+            Ledger::open(&place)?
+        };
+        let known = known.map(|ledger| self.greet(ledger)).transpose()?;
+        let closed = known.as_ref().map(Ledger::closed_at).transpose()?.flatten();
+        let plan = self.survey(known.as_ref())?;
+        if let (Some(ledger), Some(at)) = (&known, closed) {
+            return self.nothing_left(ledger, at, &plan, path.as_deref(), printer);
+        }
+        if let Some(path) = &path {
+            publish::check(path, &|digest| self.is_ours(known.as_ref(), digest))?;
+        }
+        let identity = if plan.to_reset > 0 {
+            self.client.identity().await?
+        } else {
+            String::new()
+        };
+        self.consent(&plan, &identity, path.as_deref(), seal.as_ref(), printer)?;
+
+        let mut ledger = match known {
+            Some(ledger) => ledger,
+            None => Ledger::create(&place, &self.batch, &self.target)?,
+        };
+        let in_flight = ledger.begin_run(&identity, args.token_window)?;
+        self.import(&mut ledger, printer)?;
+        self.tell_doubts(&ledger, in_flight, printer)?;
+        let (mut ledger, ending, tally) = self.send(ledger, &plan, printer, shutdown).await?;
+        self.finish(
+            &mut ledger,
+            ending,
+            tally,
+            identity,
+            path.as_deref(),
+            seal.as_ref(),
+            printer,
+            shutdown,
+        )
+    }
+
+    /// Checks a ledger that is there against this run.
+    fn greet(&self, mut ledger: Ledger) -> Result<Ledger, Error> {
+        ledger.expect_target(&self.target)?;
+        if !ledger.close_if_due()? {
+            ledger.unlock()?;
+        }
+        Ok(ledger)
+    }
+
+    fn survey(&self, ledger: Option<&Ledger>) -> Result<Plan, Error> {
+        plan::survey(
+            &self.roster,
+            &self.excluded,
+            ledger,
+            &self.target,
+            &self.batch,
+            self.settings.args.limit,
+        )
+    }
+
+    /// A closed batch: nothing is left to do, or nothing can be done.
+    fn nothing_left(
+        &self,
+        ledger: &Ledger,
+        at: Millis,
+        plan: &Plan,
+        path: Option<&Path>,
+        printer: &Printer,
+    ) -> Result<Exit, Error> {
+        let (batch, at) = (self.batch.to_string(), at.to_string());
+        let left = plan.counts.to_do();
+        if left > 0 {
+            return Err(PlanError::Closed { batch, at, left }.into());
+        }
+        let published = ledger
+            .publications()?
+            .into_iter()
+            .next()
+            .map_or_else(|| "nowhere".into(), |file| file.path);
+        let asked = path.map_or_else(|| "-".to_owned(), |path| path.display().to_string());
+        if asked != published {
+            return Err(PlanError::Erased {
+                batch,
+                at,
+                output: asked,
+                published,
+            }
+            .into());
+        }
+        printer.note(format!("batch {batch}: every user was reset before; nothing was sent. The results went to {published}, and the batch was closed at {at}."));
+        Ok(self.exit_code(&plan.counts, &Ending::Finished, None))
+    }
+
+    /// Consent to sending: none is needed where nothing is sent, or all is simulated.
+    fn consent(
+        &self,
+        plan: &Plan,
+        identity: &str,
+        path: Option<&Path>,
+        seal: Option<&Seal>,
+        printer: &Printer,
+    ) -> Result<(), Error> {
+        let args = &self.settings.args;
+        if let Some(typed) = &args.confirm {
+            plan.fingerprint.expect(typed)?;
+            return Ok(());
+        }
+        if plan.to_reset == 0 || args.yes || args.simulate {
+            return Ok(());
+        }
+        let input_is_roster = args.input.as_os_str() == "-";
+        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() || input_is_roster {
+            return Err(PlanError::NoConsent(plan.to_reset).into());
+        }
+        let about = self.about(identity, path, seal);
+        printer.note(plan.describe(&about.as_about(self)).trim_end());
+        let users = plan.to_reset;
+        let question = format!(
+            "Every one of these {users} users loses the old password at once. Type {users} to go on: "
+        );
+        let answer = printer.ask(&question).map_err(Error::Stdout)?;
+        if answer == users.to_string() {
+            Ok(())
+        } else {
+            Err(PlanError::Declined.into())
+        }
+    }
+
+    fn import(&self, ledger: &mut Ledger, printer: &Printer) -> Result<(), Error> {
+        let key = plan::import_key(&self.roster, &self.excluded);
+        let rows = self.roster.rows()?;
+        let rows = rows.map(|row| {
+            row.map(|row| plan::new_row(row, &self.excluded))
+                .map_err(Error::from)
+        });
+        let first = ledger.get("import_key")?.is_none();
+        let imported = ledger.import(&key, rows)?;
+        if !first && imported.added > 0 {
+            printer.note(format!(
+                "{} users are new in batch {}",
+                imported.added, self.batch
+            ));
+        }
+        if imported.lost > 0 {
+            printer.note(format!(
+                "{} users of batch {} are no longer in {}; their history stays in the ledger",
+                imported.lost,
+                self.batch,
+                self.roster.name()
+            ));
+        }
+        Ok(())
+    }
+
+    fn tell_doubts(&self, ledger: &Ledger, in_flight: u64, printer: &Printer) -> Result<(), Error> {
+        let doubt = ledger.doubt(self.settings.args.token_window)?;
+        if in_flight > 0 {
+            printer.note(format!(
+                "{in_flight} users were in flight when the last run ended"
+            ));
+        }
+        if doubt.users > 0 {
+            let until = doubt
+                .until
+                .map(|until| format!(" until {}", Millis(until)))
+                .unwrap_or_default();
+            printer.note(format!(
+                "{} users are in doubt and go first: {} can be settled without a new reset{until}, {} may be reset again",
+                doubt.users,
+                doubt.can_settle,
+                doubt.users - doubt.can_settle
+            ));
+        }
+        Ok(())
+    }
+
+    /// Sends what is to do. Gives the ledger back when all is recorded.
+    async fn send(
+        &self,
+        ledger: Ledger,
+        plan: &Plan,
+        printer: &Printer,
+        shutdown: &Shutdown,
+    ) -> Result<(Ledger, Ending, Tally), Error> {
+        if plan.to_reset == 0 {
+            return Ok((ledger, Ending::Finished, Tally::default()));
+        }
+        let args = &self.settings.args;
+        let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
+        let writer = Writer::start(ledger, args.limit, sender)
+            .map_err(|error| Error::System("no thread", error))?;
+        let rules = Rules {
+            concurrency: usize::from(args.concurrency),
+            max_attempts: args.max_attempts,
+            max_failures: args.max_failures,
+            deadline: args.deadline.map(|span| self.started.clock + span),
+            token_window: args.token_window,
+            target: self.target.clone(),
+            batch: self.batch.clone(),
+        };
+        let pacer = Pacer::new(args.rate, DefaultClock::default());
+        let mut progress = Progress::start(printer, self.show(), plan.to_reset);
+        let (ending, tally) = runner::run(
+            &self.client,
+            &writer,
+            &mut events,
+            pacer,
+            &rules,
+            shutdown,
+            &mut |tally| {
+                progress.show(tally);
+            },
+        )
+        .await;
+        progress.finish();
+        let (ledger, written) = writer.finish();
+        if let Err(error) = written {
+            printer.error(error.to_string());
+            return Ok((ledger, Ending::LedgerFailed, tally));
+        }
+        Ok((ledger, ending, tally))
+    }
+
+    /// Publishes, closes, sums up.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the last step takes what all the others made"
+    )]
+    fn finish(
+        &self,
+        ledger: &mut Ledger,
+        ending: Ending,
+        tally: Tally,
+        identity: String,
+        path: Option<&Path>,
+        seal: Option<&Seal>,
+        printer: &Printer,
+        shutdown: &Shutdown,
+    ) -> Result<Exit, Error> {
+        let args = &self.settings.args;
+        let published = self.publish(ledger, path, seal);
+        let mut failed = None;
+        let counts = match published {
+            Ok(counts) => counts,
+            Err(error) => {
+                failed = Some(error);
+                ledger.counts()?
+            }
+        };
+        let mut exit = self.exit_code(&counts, &ending, args.limit.map(|_| tally));
+        // The signal may have come while the last answers were recorded.
+        if let (Some(signal), true) = (shutdown.signalled(), counts.to_do() > 0) {
+            exit = Exit::Signalled(signal);
+        }
+        let mut closed = false;
+        if let Some(error) = &failed {
+            printer.error(error.to_string());
+            exit = Exit::NotDurable;
+        } else if ending != Ending::LedgerFailed && (counts.to_do() == 0 || args.close) {
+            let why = if counts.to_do() == 0 {
+                "every user was reset and the results were written"
+            } else {
+                "--close"
+            };
+            match ledger.close(why) {
+                Ok(()) => closed = true,
+                Err(error) => {
+                    printer.error(error.to_string());
+                    exit = Exit::NotDurable;
+                }
+            }
+        }
+        let summary = Summary {
+            exit,
+            stopped: stopped(&ending),
+            batch: self.batch.to_string(),
+            target: self.target.to_string(),
+            identity,
+            output: failed.is_none().then(|| self.output_name(path)),
+            opening: failed.is_none().then(|| self.opening(path, seal)).flatten(),
+            started_at: self.started.at,
+            took: self.started.clock.elapsed(),
+            counts,
+            tally,
+            rate: args.rate.to_string(),
+            doubt: ledger.doubt(args.token_window).unwrap_or_default(),
+            closed,
+            limited: args.limit.is_some(),
+        };
+        if let Some(file) = &args.summary
+            && let Err(error) = summary.write_json(file)
+        {
+            printer.error(error.to_string());
+            exit = Exit::NotDurable;
+        }
+        if let Err(error) = ledger.end_run(exit.code(), exit.meaning()) {
+            tracing::warn!("{error}");
+        }
+        for line in summary.lines() {
+            printer.note(line);
+        }
+        Ok(exit)
+    }
+
+    fn publish(
+        &self,
+        ledger: &Ledger,
+        path: Option<&Path>,
+        seal: Option<&Seal>,
+    ) -> Result<Counts, PublishError> {
+        let table = Table {
+            header: self.roster.header(),
+            target: &self.target,
+            batch: &self.batch,
+        };
+        let mut counts = Counts::default();
+        let fill = |output: &mut dyn std::io::Write| -> Result<(), PublishError> {
+            counts = publish::write_rows(ledger, &table, output)?;
+            Ok(())
+        };
+        match path {
+            Some(path) => publish::replace(
+                path,
+                seal,
+                &|digest| self.is_ours(Some(ledger), digest),
+                fill,
+                |digest| Ok(ledger.record_publication(&path.display().to_string(), digest)?),
+            )?,
+            None => {
+                publish::stream(&mut std::io::stdout().lock(), seal, fill)?;
+                ledger.record_publication("-", &format!("stream of {}", Millis::now()))?;
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Whether this batch, or for a rehearsal any rehearsal, wrote a file.
+    fn is_ours(&self, ledger: Option<&Ledger>, digest: &str) -> bool {
+        let written = |ledger: &Ledger| {
+            ledger
+                .publications()
+                .is_ok_and(|files| files.iter().any(|file| file.digest == digest))
+        };
+        ledger.is_some_and(written)
+            || self
+                .state
+                .previews(&self.batch)
+                .iter()
+                .any(|preview| preview == digest)
+            || self.settings.args.simulate && crate::rehearsal::wrote(&self.state, digest)
+    }
+
+    fn exit_code(&self, counts: &Counts, ending: &Ending, limited: Option<Tally>) -> Exit {
+        match ending {
+            Ending::Finished => {
+                let bad = limited.map_or(
+                    counts.failed + counts.unknown + counts.invalid + counts.pending,
+                    |tally| tally.failed + tally.unknown,
+                );
+                if bad == 0 {
+                    Exit::Success
+                } else {
+                    Exit::SomeFailed
+                }
+            }
+            Ending::Signalled(signal) => Exit::Signalled(*signal),
+            Ending::Deadline
+            | Ending::TooManyFailures
+            | Ending::Refused(_)
+            | Ending::EndpointDown(_) => Exit::Stopped,
+            Ending::LedgerFailed => Exit::NotDurable,
+        }
+    }
+
+    fn show(&self) -> Show {
+        let args = &self.settings.args;
+        match args.progress {
+            _ if args.quiet => Show::Nothing,
+            ProgressMode::Auto if progress::can_draw() => Show::Bar,
+            ProgressMode::Auto | ProgressMode::Log => Show::Lines,
+            ProgressMode::Bar => Show::Bar,
+            ProgressMode::None => Show::Nothing,
+        }
+    }
+
+    fn output_name(&self, path: Option<&Path>) -> String {
+        path.map_or_else(|| "-".into(), |path| path.display().to_string())
+    }
+
+    fn opening(&self, path: Option<&Path>, seal: Option<&Seal>) -> Option<String> {
+        let path = path?;
+        Some(match seal {
+            None => "the passwords in it are in the clear: hand it over safely, then delete it"
+                .to_owned(),
+            Some(_)
+                if self.settings.args.passphrase
+                    || self.settings.args.passphrase_file.is_some() =>
+            {
+                format!("open it with: finspace-reset decrypt {}", quoted(path))
+            }
+            Some(_) => format!(
+                "open it with: finspace-reset decrypt {} -i IDENTITY",
+                quoted(path)
+            ),
+        })
+    }
+
+    fn about(&self, identity: &str, path: Option<&Path>, seal: Option<&Seal>) -> AboutRun {
+        let readers = match (seal, &self.settings.destination) {
+            (_, None) => "none is named; add --output FILE to the real run".to_owned(),
+            (None, _) => format!("{}, in the clear", self.output_name(path)),
+            (Some(seal), _) => format!(
+                "{}, encrypted for {}",
+                self.output_name(path),
+                seal.readers().join(", ")
+            ),
+        };
+        AboutRun {
+            identity: identity.to_owned(),
+            output: readers,
+        }
+    }
+
+    fn how_to_run(&self, plan: &Plan) -> String {
+        if plan.to_reset == 0 {
+            return "Nothing is left to reset. No request was sent.\n".into();
+        }
+        let mut words: Vec<String> = std::env::args_os()
+            .map(|word| quoted(Path::new(&word)))
+            .collect();
+        if let Some(first) = words.first_mut() {
+            *first = "finspace-reset".into();
+        }
+        words.retain(|word| word != "--dry-run");
+        if self.settings.destination.is_none() {
+            words.extend(["--output".into(), "results.csv".into()]);
+        }
+        if !self.settings.args.simulate {
+            words.extend(["--confirm".into(), plan.fingerprint.to_string()]);
+        }
+        format!(
+            "No reset was sent. To run exactly this plan:\n  {}\n",
+            words.join(" ")
+        )
+    }
+
+    fn write_preview(
+        &self,
+        path: Option<&Path>,
+        seal: Option<&Seal>,
+        ledger: Option<&Ledger>,
+    ) -> Result<(), Error> {
+        let fill = |output: &mut dyn std::io::Write| {
+            crate::preview::write(
+                &self.roster,
+                &self.excluded,
+                ledger,
+                &self.target,
+                &self.batch,
+                output,
+            )
+        };
+        match (&self.settings.destination, path) {
+            (None, _) => Ok(()),
+            (Some(_), Some(path)) => {
+                self.state.prepare()?;
+                publish::replace(
+                    path,
+                    seal,
+                    &|digest| self.is_ours(ledger, digest),
+                    fill,
+                    |digest| Ok(self.state.add_preview(&self.batch, digest)?),
+                )
+            }
+            (Some(_), None) => publish::stream(&mut std::io::stdout().lock(), seal, fill),
+        }
+    }
+}
+
+struct AboutRun {
+    identity: String,
+    output: String,
+}
+
+impl AboutRun {
+    fn as_about<'a>(&'a self, job: &'a Job) -> About<'a> {
+        About {
+            target: &job.target,
+            identity: &self.identity,
+            batch: &job.batch,
+            roster: &job.roster,
+            rate: job.settings.args.rate,
+            output: &self.output,
+        }
+    }
+}
+
+fn read_roster(settings: &RunSettings, printer: &Printer) -> Result<Roster, Error> {
+    let source = Source::open(&settings.args.input)?;
+    let roster = Roster::read(source, &settings.roster, &publish::COLUMNS)?;
+    let facts = roster.facts();
+    if facts.trimmed > 0 {
+        printer.note(format!(
+            "{}:{}: white space around a user ID was trimmed ({} in all)",
+            roster.name(),
+            facts.first_trimmed,
+            facts.trimmed
+        ));
+    }
+    for remark in &facts.invalid_rows {
+        printer.note(format!(
+            "{}:{}: {}",
+            roster.name(),
+            remark.line,
+            remark.text
+        ));
+    }
+    let told = facts.invalid_rows.len() as u64;
+    if facts.invalid > told {
+        printer.note(format!(
+            "{}: {} more rows can't be sent; the output names each",
+            roster.name(),
+            facts.invalid - told
+        ));
+    }
+    Ok(roster)
+}
+
+fn read_exclusions(settings: &RunSettings) -> Result<HashSet<String>, Error> {
+    let mut excluded = HashSet::new();
+    for path in &settings.args.exclude {
+        let options = roster::Options::default();
+        excluded.extend(roster::user_ids(Source::open(path)?, &options)?);
+    }
+    Ok(excluded)
+}
+
+async fn connect(
+    settings: &RunSettings,
+    rehearsal: Option<&Rehearsal>,
+) -> Result<(Client, Target), Error> {
+    let concurrency = usize::from(settings.args.concurrency);
+    match rehearsal {
+        Some(rehearsal) => Ok((rehearsal.client(concurrency), Target::Simulated)),
+        None => Ok(client::connect(&settings.connection, concurrency).await?),
+    }
+}
+
+fn stopped(ending: &Ending) -> Option<String> {
+    Some(match ending {
+        Ending::Finished => return None,
+        Ending::Signalled(_) => "a signal asked for it; what was in flight is recorded".into(),
+        Ending::Deadline => "the time of --deadline is over".into(),
+        Ending::TooManyFailures => {
+            "more users failed than --max-failures allows; look at their errors before going on"
+                .into()
+        }
+        Ending::Refused(why) => format!(
+            "the service refuses the caller ({why}); check the credentials and that they are a superuser's"
+        ),
+        Ending::EndpointDown(why) => format!(
+            "the endpoint gives no answer ({why}); check --endpoint-url, --region and the network"
+        ),
+        Ending::LedgerFailed => {
+            "the ledger can't be written; free space or make it writable".into()
+        }
+    })
+}
+
+/// A word for a shell.
+fn quoted(word: &Path) -> String {
+    let text = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// Removes a file that may not be there.
+pub(crate) fn remove(path: &PathBuf) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

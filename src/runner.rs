@@ -1,0 +1,579 @@
+//! Sends the resets: claims users, paces and retries requests, hands outcomes
+//! to the ledger, and knows when to stop.
+//!
+//! Invariant: one dispatcher holds all state; the requests in flight only bring
+//! answers back. A request leaves only for a user whose claim is durable. A slot
+//! is free when its answer is there; a user counts when its outcome is durable.
+
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::{Duration, Instant};
+
+use futures::future::LocalBoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use governor::clock::DefaultClock;
+use rand::Rng;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::breaker::{Breaker, Health, MaxFailures, Permission};
+use crate::client::{Cause, Client, Failure, Reset};
+use crate::ledger::{Claim, Event, PaceSample, Writer};
+use crate::outcome::{BatchName, Millis, Outcome, Status, Tally, Target, Task, client_token};
+use crate::pacer::Pacer;
+use crate::shutdown::{Shutdown, Signal};
+
+/// What a run keeps to.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Requests in flight at most.
+    pub concurrency: usize,
+    /// Tries for one user; throttled ones don't count.
+    pub max_attempts: u32,
+    /// Failed users to stop past.
+    pub max_failures: Option<MaxFailures>,
+    /// When to stop.
+    pub deadline: Option<Instant>,
+    /// How long the service remembers a client token.
+    pub token_window: Duration,
+    /// The names that make the client tokens.
+    pub target: Target,
+    /// The batch.
+    pub batch: BatchName,
+}
+
+/// Why a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Every user it had was tried.
+    Finished,
+    /// A signal came.
+    Signalled(Signal),
+    /// `--deadline` has passed.
+    Deadline,
+    /// `--max-failures` was exceeded.
+    TooManyFailures,
+    /// The service refuses the credentials or the caller.
+    Refused(String),
+    /// The endpoint is down.
+    EndpointDown(String),
+    /// The ledger can't be written.
+    LedgerFailed,
+}
+
+/// A conflict is retried this often.
+const CONFLICTS: u32 = 3;
+/// Expired credentials are renewed this often for one request.
+const RENEWALS: u32 = 3;
+/// Back-off: full jitter below `BASE` doubled per try, up to `CAP`.
+const BASE: Duration = Duration::from_millis(200);
+const CAP: Duration = Duration::from_secs(20);
+/// A throttled user waits no longer than this: the pacer slows everyone down.
+const THROTTLED_CAP: Duration = Duration::from_secs(5);
+/// A service that asks for more patience than this is asking for another day.
+const RETRY_AFTER_CAP: Duration = Duration::from_mins(5);
+/// A claim is at most so many users, and at most a second's work.
+const CLAIM: usize = 512;
+/// Outcomes that may wait for the disk before sending pauses.
+const UNRECORDED: u64 = 20_000;
+/// How often a sample of the pace is kept.
+const SAMPLE: Duration = Duration::from_secs(5);
+/// How often the display is brought up to date.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A user on its way.
+struct Job {
+    claim: Claim,
+    task: Task,
+    /// Tries in this run.
+    tries: u32,
+    conflicts: u32,
+    throttles: u32,
+    renewals: u32,
+    /// When the first request left that may have been executed unanswered.
+    doubtful_since: Option<Millis>,
+    again: bool,
+    sent_at: Millis,
+}
+
+struct Waiting {
+    due: Instant,
+    job: Job,
+}
+
+type Answered = (Job, Result<Reset, Failure>);
+
+/// Runs until every user has an outcome or something says stop.
+pub async fn run(
+    client: &Client,
+    writer: &Writer,
+    events: &mut UnboundedReceiver<Event>,
+    pacer: Pacer<DefaultClock>,
+    rules: &Rules,
+    shutdown: &Shutdown,
+    show: &mut dyn FnMut(&Tally),
+) -> (Ending, Tally) {
+    let mut dispatcher = Dispatcher {
+        client,
+        writer,
+        pacer,
+        rules,
+        tally: Tally::default(),
+        fresh: VecDeque::new(),
+        retries: BinaryHeap::new(),
+        in_flight: FuturesUnordered::new(),
+        claiming: false,
+        exhausted: false,
+        unrecorded: 0,
+        breaker: Breaker::default(),
+        permission: Permission::default(),
+        ended: 0,
+        failed: 0,
+        ending: None,
+        sampled: (0, 0),
+    };
+    dispatcher.run(events, shutdown, show).await;
+    let Dispatcher { ending, tally, .. } = dispatcher;
+    (ending.unwrap_or(Ending::Finished), tally)
+}
+
+struct Dispatcher<'a> {
+    client: &'a Client,
+    writer: &'a Writer,
+    pacer: Pacer<DefaultClock>,
+    rules: &'a Rules,
+    tally: Tally,
+    fresh: VecDeque<(Claim, Task)>,
+    retries: BinaryHeap<Waiting>,
+    in_flight: FuturesUnordered<LocalBoxFuture<'a, Answered>>,
+    claiming: bool,
+    exhausted: bool,
+    unrecorded: u64,
+    breaker: Breaker,
+    permission: Permission,
+    /// Users that ended in this run, and how many of them without a reset.
+    ended: u64,
+    failed: u64,
+    ending: Option<Ending>,
+    /// Requests and throttlings at the last sample of the pace.
+    sampled: (u64, u64),
+}
+
+impl Dispatcher<'_> {
+    async fn run(
+        &mut self,
+        events: &mut UnboundedReceiver<Event>,
+        shutdown: &Shutdown,
+        show: &mut dyn FnMut(&Tally),
+    ) {
+        let mut tick = tokio::time::interval(TICK);
+        let mut sample = tokio::time::interval(SAMPLE);
+        sample.tick().await;
+        loop {
+            let wake = self.send();
+            if self.in_flight.is_empty() && (self.ending.is_some() || self.all_done()) {
+                break;
+            }
+            tokio::select! {
+                biased;
+                Some(answered) = self.in_flight.next(), if !self.in_flight.is_empty() => self.answered(answered),
+                Some(event) = events.recv() => self.event(event),
+                signal = shutdown.requested(), if self.ending.is_none() => self.stop(Ending::Signalled(signal)),
+                () = sleep_until(self.rules.deadline), if self.ending.is_none() && self.rules.deadline.is_some() => {
+                    self.stop(Ending::Deadline);
+                }
+                () = sleep_until(wake), if wake.is_some() => {}
+                _ = tick.tick() => {
+                    self.tally.rate_found = self.pacer.found();
+                    show(&self.tally);
+                }
+                _ = sample.tick() => self.sample(),
+            }
+        }
+        for Waiting { job, .. } in std::mem::take(&mut self.retries) {
+            self.leave(job);
+        }
+        self.fresh.clear();
+        self.sample();
+        // What is recorded is counted before this returns, unless the disk failed.
+        while self.unrecorded > 0 && self.ending != Some(Ending::LedgerFailed) {
+            match events.recv().await {
+                Some(event) => self.event(event),
+                None => break,
+            }
+        }
+        self.tally.rate_found = self.pacer.found();
+        show(&self.tally);
+    }
+
+    fn all_done(&self) -> bool {
+        self.exhausted && self.fresh.is_empty() && self.retries.is_empty()
+    }
+
+    /// Sends what may be sent now. Tells when to look again, if time decides.
+    fn send(&mut self) -> Option<Instant> {
+        if self.ending.is_some() {
+            return None;
+        }
+        self.ask_for_more();
+        while self.in_flight.len() < self.rules.concurrency && self.unrecorded < UNRECORDED {
+            let now = Instant::now();
+            let retry_due = self.retries.peek().map(|waiting| waiting.due);
+            let retry = retry_due.is_some_and(|due| due <= now);
+            // While the endpoint is suspect, those that wait for it find out.
+            let start_new = self.breaker.health(false, now) == Health::Good
+                && self.retries.len() < 4 * self.rules.concurrency + 1000;
+            if !retry && (self.fresh.is_empty() || !start_new) {
+                return retry_due;
+            }
+            if let Err(wait) = self.pacer.take() {
+                return Some(now + wait);
+            }
+            let job = if retry {
+                self.retries.pop().map(|waiting| waiting.job)
+            } else {
+                self.fresh
+                    .pop_front()
+                    .map(|(claim, task)| Job::new(claim, task))
+            };
+            if let Some(job) = job {
+                self.launch(job);
+            }
+            self.ask_for_more();
+        }
+        None
+    }
+
+    fn ask_for_more(&mut self) {
+        // At a low rate a claim is no more than a second's work, so that a crash
+        // leaves no one needlessly in doubt.
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped"
+        )]
+        let second = self
+            .pacer
+            .rate()
+            .map_or(CLAIM, |rate| rate.clamp(1.0, 1e6) as usize);
+        let claim = second.min(CLAIM);
+        if !self.claiming && !self.exhausted && self.fresh.len() <= claim / 2 {
+            self.claiming = true;
+            self.writer.claim(claim);
+        }
+    }
+
+    fn launch(&mut self, mut job: Job) {
+        let client = self.client;
+        let token = client_token(&self.rules.target, &self.rules.batch, &job.task.user_id);
+        job.sent_at = Millis::now();
+        self.tally.requests += 1;
+        self.in_flight.push(Box::pin(async move {
+            let answer = client.reset(&job.task.user_id, token).await;
+            (job, answer)
+        }));
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Claimed(tasks) => {
+                self.claiming = false;
+                self.exhausted = tasks.is_empty();
+                self.fresh.extend(tasks);
+            }
+            Event::Recorded(outcomes) => {
+                for recorded in outcomes {
+                    self.unrecorded = self.unrecorded.saturating_sub(1);
+                    self.tally.done += 1;
+                    match recorded {
+                        Status::Succeeded => self.tally.reset += 1,
+                        Status::Failed => self.tally.failed += 1,
+                        Status::Unknown => self.tally.unknown += 1,
+                        Status::Pending => {}
+                    }
+                }
+            }
+            Event::Failed => self.stop(Ending::LedgerFailed),
+        }
+    }
+
+    /// The first reason to stop is the one that is told, but for a ledger that
+    /// can't be written, which outweighs the others.
+    fn stop(&mut self, ending: Ending) {
+        if self.ending.is_none() || ending == Ending::LedgerFailed {
+            self.ending = Some(ending);
+        }
+    }
+
+    fn answered(&mut self, (mut job, answer): Answered) {
+        let now = Instant::now();
+        let failure = match answer {
+            Ok(reset) => {
+                self.pacer.answered(false);
+                self.breaker.good();
+                self.permission.granted();
+                job.tries += 1;
+                return self.succeed(job, reset);
+            }
+            Err(failure) => failure,
+        };
+        tracing::debug!(
+            user = job.task.user_id,
+            line = job.task.line,
+            code = failure.code,
+            status = failure.status,
+            request_id = failure.request_id,
+            "{}",
+            failure.message
+        );
+        self.pacer.answered(failure.cause == Cause::Throttled);
+        if failure.maybe_executed {
+            job.doubt(self.rules.token_window);
+        }
+        match failure.cause {
+            Cause::Throttled => {
+                self.breaker.good();
+                self.tally.throttled += 1;
+                job.throttles += 1;
+                let wait = back_off(job.throttles, THROTTLED_CAP);
+                self.retry(job, &failure, wait);
+            }
+            Cause::Expired if job.renewals < RENEWALS => {
+                job.renewals += 1;
+                self.retry(job, &failure, Duration::ZERO);
+            }
+            Cause::Expired | Cause::Credentials => {
+                job.tries += 1;
+                self.stop(Ending::Refused(failure.to_string()));
+                self.fail(job, failure);
+            }
+            Cause::Denied => {
+                self.breaker.good();
+                job.tries += 1;
+                if self.permission.refused() {
+                    self.stop(Ending::Refused(failure.to_string()));
+                }
+                self.fail(job, failure);
+            }
+            Cause::Permanent => {
+                self.breaker.good();
+                self.permission.granted();
+                job.tries += 1;
+                // Whoever does not exist, or can't be asked for, was not reset
+                // by an earlier request either.
+                job.doubtful_since = None;
+                self.fail(job, failure);
+            }
+            Cause::Conflict => {
+                self.breaker.good();
+                job.tries += 1;
+                job.conflicts += 1;
+                if job.conflicts > CONFLICTS || job.tries >= self.rules.max_attempts {
+                    self.fail(job, failure);
+                } else {
+                    let wait = back_off(job.tries, CAP);
+                    self.retry(job, &failure, wait);
+                }
+            }
+            Cause::Server | Cause::Unreachable | Cause::Unreadable => {
+                job.tries += 1;
+                let exhausted = job.tries >= self.rules.max_attempts;
+                if failure.cause == Cause::Unreadable {
+                    self.breaker.good();
+                } else {
+                    self.breaker
+                        .bad(job.task.number, failure.status.is_some(), now);
+                }
+                if self.breaker.health(exhausted, now) == Health::Down {
+                    self.stop(Ending::EndpointDown(failure.to_string()));
+                    self.leave_with(job, &failure);
+                } else if exhausted {
+                    self.fail(job, failure);
+                } else {
+                    let wait = back_off(job.tries, CAP);
+                    self.retry(job, &failure, wait);
+                }
+            }
+        }
+    }
+
+    fn retry(&mut self, job: Job, failure: &Failure, wait: Duration) {
+        if self.ending.is_some() {
+            return self.leave_with(job, failure);
+        }
+        self.tally.retried += 1;
+        let asked = failure.retry_after.unwrap_or_default().min(RETRY_AFTER_CAP);
+        self.retries.push(Waiting {
+            due: Instant::now() + wait.max(asked),
+            job,
+        });
+    }
+
+    fn succeed(&mut self, mut job: Job, reset: Reset) {
+        job.late(self.rules.token_window);
+        tracing::debug!(
+            user = job.task.user_id,
+            line = job.task.line,
+            request_id = reset.request_id,
+            "reset"
+        );
+        self.record(job, Status::Succeeded, |outcome| {
+            outcome.doubtful_since = None;
+            outcome.request_id = reset.request_id;
+            outcome.password = Some(reset.password);
+        });
+    }
+
+    /// The user's last answer of this run was a failure.
+    fn fail(&mut self, job: Job, failure: Failure) {
+        let status = if job.doubtful_since.is_some() {
+            Status::Unknown
+        } else {
+            Status::Failed
+        };
+        tracing::warn!(
+            user = job.task.user_id,
+            line = job.task.line,
+            code = failure.code,
+            "{}: {}",
+            status.word(),
+            failure.message
+        );
+        self.record(job, status, |outcome| {
+            outcome.request_id = failure.request_id;
+            outcome.error_code = Some(failure.code);
+            outcome.error_message = Some(failure.message);
+        });
+    }
+
+    /// The run stops before the user's last try: in doubt if it is, else as
+    /// before the run.
+    fn leave(&mut self, job: Job) {
+        if job.doubtful_since.is_some() {
+            self.record(job, Status::Unknown, |outcome| {
+                outcome.error_code = Some("Interrupted".into());
+                outcome.error_message =
+                    Some("the run stopped before an answer settled this user; run again".into());
+            });
+        }
+    }
+
+    fn leave_with(&mut self, job: Job, failure: &Failure) {
+        if job.doubtful_since.is_some() {
+            self.fail(job, failure.clone());
+        }
+    }
+
+    fn record(&mut self, job: Job, status: Status, fill: impl FnOnce(&mut Outcome)) {
+        let mut outcome = Outcome {
+            number: job.task.number,
+            status,
+            at: Millis::now(),
+            attempts: job.task.attempts + job.tries,
+            doubtful_since: job.doubtful_since,
+            again: job.again,
+            request_id: None,
+            error_code: None,
+            error_message: None,
+            password: None,
+        };
+        fill(&mut outcome);
+        if outcome.again && !job.task.again {
+            self.tally.reset_again += 1;
+        }
+        self.ended += 1;
+        if status != Status::Succeeded {
+            self.failed += 1;
+            if self
+                .rules
+                .max_failures
+                .is_some_and(|most| most.exceeded(self.failed, self.ended))
+            {
+                self.stop(Ending::TooManyFailures);
+            }
+        }
+        self.unrecorded += 1;
+        self.writer.record(job.claim, job.task, outcome);
+    }
+
+    fn sample(&mut self) {
+        let (requests, throttled) = (self.tally.requests, self.tally.throttled);
+        self.writer.pace(PaceSample {
+            at: Millis::now(),
+            sent: requests - self.sampled.0,
+            throttled: throttled - self.sampled.1,
+            rate: self.pacer.rate(),
+        });
+        self.sampled = (requests, throttled);
+    }
+}
+
+impl Job {
+    fn new(claim: Claim, task: Task) -> Self {
+        Self {
+            claim,
+            tries: 0,
+            conflicts: 0,
+            throttles: 0,
+            renewals: 0,
+            doubtful_since: task.doubtful_since,
+            again: task.again,
+            sent_at: Millis::now(),
+            task,
+        }
+    }
+
+    /// The request just answered may have been executed.
+    fn doubt(&mut self, window: Duration) {
+        self.late(window);
+        self.doubtful_since.get_or_insert(self.sent_at);
+    }
+
+    /// If the service may have forgotten the token before the request just
+    /// answered reached it, that request may have reset the user once more.
+    fn late(&mut self, window: Duration) {
+        if self
+            .doubtful_since
+            .is_some_and(|since| Millis::now().is_past(since, window))
+        {
+            self.again = true;
+            self.doubtful_since = Some(self.sent_at);
+        }
+    }
+}
+
+/// Full jitter: anything up to the base doubled per try.
+fn back_off(tries: u32, cap: Duration) -> Duration {
+    let most = BASE
+        .saturating_mul(1 << tries.saturating_sub(1).min(16))
+        .min(cap);
+    most.mul_f64(rand::rng().random::<f64>())
+}
+
+/// Waits until `at`; for ever where there is none.
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.due == other.due
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    /// The earliest is the greatest: `BinaryHeap` gives the greatest first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.due.cmp(&self.due)
+    }
+}

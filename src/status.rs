@@ -1,0 +1,273 @@
+//! `status` and `close`: what the ledgers know, and the end of a batch.
+//!
+//! Invariant: `status` opens no key and sends nothing; both work on a batch
+//! whose roster is long gone.
+
+use serde::Serialize;
+
+use crate::cli::{CloseArgs, LogFormat, StatusArgs};
+use crate::exit::{Error, Exit};
+use crate::ledger::{Doubt, Ledger, LedgerError, Place, RunRecord};
+use crate::outcome::{BatchName, Counts, Millis, TOKEN_WINDOW};
+use crate::progress::Printer;
+use crate::state::{State, StateError};
+
+/// What a ledger knows of its batch.
+#[derive(Serialize)]
+struct BatchStatus {
+    batch: String,
+    target: String,
+    state: &'static str,
+    created_at: Option<String>,
+    closed_at: Option<String>,
+    closed_why: Option<String>,
+    running: Option<String>,
+    counts: Counts,
+    in_doubt: Doubt,
+    doubt_until: Option<String>,
+    output: Option<String>,
+    written_at: Option<String>,
+    last_error: Option<LastError>,
+    runs: Vec<RunRecord>,
+}
+
+#[derive(Serialize)]
+struct LastError {
+    code: String,
+    message: String,
+    line: u64,
+}
+
+/// Runs `finspace-reset status`.
+///
+/// # Errors
+/// The state folder or a ledger can't be read.
+pub fn status(args: &StatusArgs, printer: &Printer) -> Result<Exit, Error> {
+    let state = State::locate(args.state.state_dir.as_deref())?;
+    let states = [state.clone(), state.simulated()];
+    let mut found = Vec::new();
+    let mut exit = Exit::Success;
+    for state in &states {
+        for batch in state.batches()? {
+            if args.batch.as_ref().is_some_and(|wanted| *wanted != batch) {
+                continue;
+            }
+            match read(state, &batch) {
+                Ok(status) => found.push(status),
+                // One bad ledger must not hide the others.
+                Err(error) => {
+                    printer.error(error.to_string());
+                    exit = Exit::Unusable;
+                }
+            }
+        }
+    }
+    if let (Some(batch), true, Exit::Success) = (&args.batch, found.is_empty(), exit) {
+        return Err(StateError::NoBatch(batch.to_string(), state.folder().to_owned()).into());
+    }
+    let text = match (args.format, &args.batch) {
+        (LogFormat::Json, _) => serde_json::to_string_pretty(&found).unwrap_or_default() + "\n",
+        (LogFormat::Text, Some(_)) => found.iter().map(detail).collect(),
+        (LogFormat::Text, None) if found.is_empty() && exit == Exit::Success => {
+            "no batches yet\n".into()
+        }
+        (LogFormat::Text, None) => table(&found),
+    };
+    printer.data(&text).map_err(Error::Stdout)?;
+    Ok(exit)
+}
+
+fn read(state: &State, batch: &BatchName) -> Result<BatchStatus, LedgerError> {
+    let place = Place::new(state.folder(), batch);
+    let mut ledger = Ledger::read(&place)?;
+    let running = state.holder(batch);
+    if running.is_none() {
+        // Passwords that have expired need not wait for a run to be erased. A
+        // ledger that can't be written says so when a run needs it.
+        let _ = ledger.close_if_due();
+    }
+    let closed_at = ledger.closed_at()?;
+    let publication = ledger.publications()?.into_iter().next();
+    let in_doubt = ledger.doubt(TOKEN_WINDOW)?;
+    Ok(BatchStatus {
+        batch: batch.to_string(),
+        target: ledger.target()?,
+        state: if closed_at.is_some() {
+            "closed"
+        } else {
+            "open"
+        },
+        created_at: ledger
+            .get("created_at")?
+            .and_then(|at| at.parse().ok())
+            .map(|at| Millis(at).to_string()),
+        closed_at: closed_at.map(|at| at.to_string()),
+        closed_why: ledger.get("closed_why")?,
+        running,
+        counts: ledger.counts()?,
+        in_doubt,
+        doubt_until: in_doubt.until.map(|until| Millis(until).to_string()),
+        output: publication.as_ref().map(|file| file.path.clone()),
+        written_at: publication.map(|file| Millis(file.at).to_string()),
+        last_error: ledger.last_error()?.map(|(code, message, line)| LastError {
+            code,
+            message,
+            line,
+        }),
+        runs: ledger.runs()?,
+    })
+}
+
+fn table(batches: &[BatchStatus]) -> String {
+    let mut rows = vec![
+        [
+            "BATCH", "STATE", "ROWS", "RESET", "FAILED", "UNKNOWN", "PENDING", "TARGET",
+        ]
+        .map(str::to_owned),
+    ];
+    for batch in batches {
+        let Counts {
+            rows: all,
+            succeeded,
+            failed,
+            unknown,
+            pending,
+            ..
+        } = batch.counts;
+        let state = if batch.running.is_some() {
+            "running"
+        } else {
+            batch.state
+        };
+        rows.push([
+            batch.batch.clone(),
+            state.into(),
+            all.to_string(),
+            succeeded.to_string(),
+            failed.to_string(),
+            unknown.to_string(),
+            pending.to_string(),
+            batch.target.clone(),
+        ]);
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING);
+    for row in rows {
+        table.add_row(row);
+    }
+    table.trim_fmt() + "\n"
+}
+
+fn detail(batch: &BatchStatus) -> String {
+    let counts = batch.counts;
+    let mut lines = vec![
+        ("batch", batch.batch.clone()),
+        ("target", batch.target.clone()),
+        (
+            "state",
+            match (&batch.running, &batch.closed_at) {
+                (Some(process), _) => format!("running, process {process}"),
+                (None, Some(at)) => format!(
+                    "closed at {at}: {}",
+                    batch.closed_why.as_deref().unwrap_or_default()
+                ),
+                (None, None) => "open".into(),
+            },
+        ),
+        ("rows", counts.rows.to_string()),
+        ("reset", counts.succeeded.to_string()),
+        ("failed", counts.failed.to_string()),
+        ("unknown", counts.unknown.to_string()),
+        ("pending", counts.pending.to_string()),
+        ("invalid", counts.invalid.to_string()),
+        ("duplicates", counts.duplicate.to_string()),
+        ("excluded", counts.excluded.to_string()),
+        ("reset again", counts.reset_again.to_string()),
+    ];
+    if batch.in_doubt.in_flight > 0 {
+        let what = if batch.running.is_some() {
+            "claimed by the run"
+        } else {
+            "left by a run that was stopped; run again"
+        };
+        lines.push(("in flight", format!("{}, {what}", batch.in_doubt.in_flight)));
+    }
+    if let Some(until) = &batch.doubt_until {
+        lines.push((
+            "in doubt",
+            format!(
+                "{} can be settled without a new reset until {until}",
+                batch.in_doubt.can_settle
+            ),
+        ));
+    }
+    if let Some(output) = &batch.output {
+        lines.push((
+            "output",
+            format!(
+                "{output}, written at {}",
+                batch.written_at.as_deref().unwrap_or("?")
+            ),
+        ));
+    }
+    if let Some(LastError {
+        code,
+        message,
+        line,
+    }) = &batch.last_error
+    {
+        lines.push(("last error", format!("line {line}: {code}: {message}")));
+    }
+    for run in &batch.runs {
+        let end = match (&run.ending, run.exit_code) {
+            (Some(ending), Some(code)) => format!("exit {code}, {ending}"),
+            _ if batch.running.is_some() => "going on".into(),
+            _ => "ended without a word".into(),
+        };
+        lines.push((
+            "run",
+            format!(
+                "{} by {} on {}: {end}",
+                Millis(run.started_at),
+                run.identity,
+                run.host
+            ),
+        ));
+    }
+    lines
+        .iter()
+        .map(|(name, value)| format!("{name:<13}{value}\n"))
+        .collect()
+}
+
+/// Runs `finspace-reset close`.
+///
+/// # Errors
+/// There is no such batch, a run has it, or it can't be erased.
+pub fn close(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
+    let state = State::locate(args.state.state_dir.as_deref())?;
+    for state in [state.clone(), state.simulated()] {
+        let place = Place::new(state.folder(), &args.batch);
+        if !place.ledger.exists() {
+            continue;
+        }
+        let _lock = state.lock(&args.batch)?;
+        let Some(mut ledger) = Ledger::open(&place)? else {
+            continue;
+        };
+        ledger.close("the operator closed it")?;
+        let counts = ledger.counts()?;
+        printer.note(format!(
+            "batch {} is closed: its passwords are erased, its history stays",
+            args.batch
+        ));
+        if counts.to_do() > 0 {
+            printer.note(format!(
+                "{} of its users are still to do; put them in a roster of their own",
+                counts.to_do()
+            ));
+        }
+        return Ok(Exit::Success);
+    }
+    Err(StateError::NoBatch(args.batch.to_string(), state.folder().to_owned()).into())
+}

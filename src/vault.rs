@@ -1,0 +1,217 @@
+//! Seals temporary passwords while they rest in a ledger.
+//!
+//! Invariant: a password is sealed with XChaCha20-Poly1305 under a key of its
+//! batch, bound to the batch and the user; the key lives in a file of its own
+//! (0600) and nowhere else, so destroying that file ends every sealed password.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use chacha20poly1305::aead::{Aead, AeadCore, KeyInit, OsRng, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use zeroize::Zeroizing;
+
+use crate::outcome::Password;
+
+const KEY_BYTES: usize = 32;
+const NONCE_BYTES: usize = 24;
+
+/// What can go wrong with a vault.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The key file is gone, though sealed passwords need it.
+    #[error(
+        "the key {0} that seals this batch's passwords is missing; put it back, or give the passwords up with «finspace-reset close»"
+    )]
+    Missing(PathBuf),
+    /// The key file is not a key.
+    #[error(
+        "{0} is not a key of {KEY_BYTES} bytes; put the right file back, or give the passwords up with «finspace-reset close»"
+    )]
+    NotAKey(PathBuf),
+    /// A sealed password does not open.
+    #[error(
+        "a sealed password does not open with {0}: the ledger or the key was changed; put the right pair back, or give the passwords up with «finspace-reset close»"
+    )]
+    Broken(PathBuf),
+    /// The key file can't be read or written.
+    #[error("{0}: {1}; the folder of --state-dir must be writable")]
+    Io(PathBuf, #[source] io::Error),
+}
+
+/// The sealing key of one batch.
+pub struct Vault {
+    cipher: XChaCha20Poly1305,
+    batch: String,
+    path: PathBuf,
+}
+
+impl Vault {
+    /// Makes a new key, durable before this returns.
+    ///
+    /// # Errors
+    /// The file can't be written, or is there already.
+    pub fn create(path: &Path, batch: &str) -> Result<Self, VaultError> {
+        let fail = |error| VaultError::Io(path.to_owned(), error);
+        let key = Zeroizing::new(XChaCha20Poly1305::generate_key(&mut OsRng));
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(fail)?;
+        file.write_all(&key)
+            .and_then(|()| file.sync_all())
+            .map_err(fail)?;
+        sync_folder(path).map_err(fail)?;
+        Ok(Self::with_key(&key, batch, path))
+    }
+
+    /// Opens the key of an open batch.
+    ///
+    /// # Errors
+    /// The file is missing or not a key.
+    pub fn open(path: &Path, batch: &str) -> Result<Self, VaultError> {
+        let mut key = Zeroizing::new(Vec::with_capacity(KEY_BYTES + 1));
+        let read =
+            File::open(path).and_then(|file| file.take(KEY_BYTES as u64 + 1).read_to_end(&mut key));
+        match read {
+            Ok(KEY_BYTES) => {}
+            Ok(_) => return Err(VaultError::NotAKey(path.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(VaultError::Missing(path.to_owned()));
+            }
+            Err(error) => return Err(VaultError::Io(path.to_owned(), error)),
+        }
+        // A copy restored from a backup may have come back with wider access.
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
+        Ok(Self::with_key(
+            chacha20poly1305::Key::from_slice(&key),
+            batch,
+            path,
+        ))
+    }
+
+    fn with_key(key: &chacha20poly1305::Key, batch: &str, path: &Path) -> Self {
+        Self {
+            cipher: XChaCha20Poly1305::new(key),
+            batch: batch.to_owned(),
+            path: path.to_owned(),
+        }
+    }
+
+    /// Overwrites and removes the key file; sealed passwords are lost with it.
+    /// A key that is gone already is no error.
+    ///
+    /// # Errors
+    /// The file can't be overwritten or removed.
+    pub fn destroy(path: &Path) -> Result<(), VaultError> {
+        let fail = |error| VaultError::Io(path.to_owned(), error);
+        match OpenOptions::new().write(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(fail(error)),
+            Ok(mut file) => file
+                .write_all(&[0; KEY_BYTES])
+                .and_then(|()| file.sync_all())
+                .map_err(fail)?,
+        }
+        fs::remove_file(path)
+            .and_then(|()| sync_folder(path))
+            .map_err(fail)
+    }
+
+    /// Seals a user's password.
+    ///
+    /// # Errors
+    /// Never for passwords of any length that a service sends.
+    pub fn seal(&self, user_id: &str, password: &Password) -> Result<Vec<u8>, VaultError> {
+        let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
+        let about = self.about(user_id);
+        let payload = Payload {
+            msg: password.expose().as_bytes(),
+            aad: &about,
+        };
+        let sealed = self
+            .cipher
+            .encrypt(&nonce, payload)
+            .map_err(|_| VaultError::Broken(self.path.clone()))?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens a user's sealed password.
+    ///
+    /// # Errors
+    /// It was sealed for another user or batch, or changed since.
+    pub fn unseal(&self, user_id: &str, sealed: &[u8]) -> Result<Password, VaultError> {
+        let broken = || VaultError::Broken(self.path.clone());
+        let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES).ok_or_else(broken)?;
+        let about = self.about(user_id);
+        let payload = Payload {
+            msg: sealed,
+            aad: &about,
+        };
+        let text = self
+            .cipher
+            .decrypt(XNonce::from_slice(nonce), payload)
+            .map_err(|_| broken())?;
+        String::from_utf8(text)
+            .map(Password::new)
+            .map_err(|_| broken())
+    }
+
+    /// What a sealed password is bound to. A batch name holds no line break.
+    fn about(&self, user_id: &str) -> Vec<u8> {
+        [self.batch.as_bytes(), b"\n", user_id.as_bytes()].concat()
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_password_opens_for_its_own_user_batch_and_key_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.key");
+        let vault = Vault::create(&path, "a").unwrap();
+        let sealed = vault
+            .seal("alice", &Password::new("s3cret=\",".into()))
+            .unwrap();
+        assert!(!sealed.windows(6).any(|part| part == b"s3cret"));
+        let again = Vault::open(&path, "a").unwrap();
+        assert_eq!(
+            again.unseal("alice", &sealed).unwrap().expose(),
+            "s3cret=\","
+        );
+        assert!(again.unseal("bob", &sealed).is_err());
+        assert!(
+            Vault::open(&path, "b")
+                .unwrap()
+                .unseal("alice", &sealed)
+                .is_err()
+        );
+        let mut changed = sealed.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        assert!(again.unseal("alice", &changed).is_err());
+        assert!(again.unseal("alice", &sealed[..10]).is_err());
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        Vault::destroy(&path).unwrap();
+        assert!(matches!(
+            Vault::open(&path, "a"),
+            Err(VaultError::Missing(_))
+        ));
+        Vault::destroy(&path).unwrap();
+    }
+}
