@@ -41,15 +41,10 @@ impl MaxFailures {
     /// Whether `failed` of `ended` users are more than allowed.
     #[must_use]
     pub fn exceeded(self, failed: u64, ended: u64) -> bool {
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "a share of users needs no 53 bits"
-        )]
+        #[allow(clippy::cast_precision_loss, reason = "a share of users needs no 53 bits")]
         match self {
             Self::Users(most) => failed > most,
-            Self::Percent(most) => {
-                ended >= PERCENT_MINIMUM && failed as f64 * 100.0 > most * ended as f64
-            }
+            Self::Percent(most) => ended >= PERCENT_MINIMUM && failed as f64 * 100.0 > most * ended as f64,
         }
     }
 }
@@ -109,9 +104,7 @@ impl Breaker {
         let several = self.consecutive >= Self::SUSPECT && self.users.len() >= Self::USERS;
         // An endpoint that has never said a word is down for a short roster too.
         let silent = self.consecutive > 0 && !self.answered && !self.ever_answered;
-        let long = self
-            .since
-            .is_some_and(|since| now.saturating_duration_since(since) >= Self::PATIENCE);
+        let long = self.since.is_some_and(|since| now.saturating_duration_since(since) >= Self::PATIENCE);
         if several && long || exhausted && (several || silent) {
             Health::Down
         } else if several {
@@ -159,10 +152,7 @@ mod tests {
         for second in 0..100 {
             breaker.bad(7, true, start + Duration::from_secs(second));
         }
-        assert_eq!(
-            breaker.health(true, start + Duration::from_secs(100)),
-            Health::Good
-        );
+        assert_eq!(breaker.health(true, start + Duration::from_secs(100)), Health::Good);
     }
 
     #[test]
@@ -173,23 +163,11 @@ mod tests {
         for user in 0..20 {
             breaker.bad(user, false, start);
         }
-        assert_eq!(
-            breaker.health(false, start + Duration::from_secs(1)),
-            Health::Suspect
-        );
-        assert_eq!(
-            breaker.health(false, start + Duration::from_secs(5)),
-            Health::Down
-        );
-        assert_eq!(
-            breaker.health(true, start + Duration::from_secs(1)),
-            Health::Down
-        );
+        assert_eq!(breaker.health(false, start + Duration::from_secs(1)), Health::Suspect);
+        assert_eq!(breaker.health(false, start + Duration::from_secs(5)), Health::Down);
+        assert_eq!(breaker.health(true, start + Duration::from_secs(1)), Health::Down);
         breaker.good();
-        assert_eq!(
-            breaker.health(false, start + Duration::from_secs(9)),
-            Health::Good
-        );
+        assert_eq!(breaker.health(false, start + Duration::from_secs(9)), Health::Good);
     }
 
     #[test]

@@ -12,9 +12,7 @@ use crate::outcome::InputError;
 use crate::progress::Printer;
 use crate::seal::{self, SealError};
 use crate::shutdown::Shutdown;
-use crate::simulator::{
-    ACCESS_KEY_ID, Config, Population, REGION, Replay, SECRET_ACCESS_KEY, Simulator,
-};
+use crate::simulator::{ACCESS_KEY_ID, Config, Population, REGION, Replay, SECRET_ACCESS_KEY, Simulator};
 
 /// Serves the simulated API until a signal comes.
 ///
@@ -25,15 +23,12 @@ pub async fn simulator(args: SimulatorArgs, printer: &Printer) -> Result<Exit, E
         None => Population::Anyone,
         Some(path) => {
             let name = path.display().to_string();
-            let wrong = |what: String| {
-                InputError::new(&name, what, "see «finspace-reset simulator --help»")
-            };
+            let wrong = |what: String| InputError::new(&name, what, "see «finspace-reset simulator --help»");
             let file = std::fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
             Population::from_csv(file).map_err(|error| wrong(error.to_string()))?
         }
     };
-    let shutdown =
-        Shutdown::listen().map_err(|error| Error::System("no signal handlers", error))?;
+    let shutdown = Shutdown::listen().map_err(|error| Error::System("no signal handlers", error))?;
     let config = Config {
         listen: args.listen,
         population,
@@ -44,23 +39,15 @@ pub async fn simulator(args: SimulatorArgs, printer: &Printer) -> Result<Exit, E
         faults: args.faults.unwrap_or_default(),
         seed: args.seed,
         credential_life: args.credential_life,
-        replay: if args.new_password_on_replay {
-            Replay::NewPassword
-        } else {
-            Replay::SameAnswer
-        },
+        replay: if args.new_password_on_replay { Replay::NewPassword } else { Replay::SameAnswer },
         ..Config::default()
     };
     if !args.listen.ip().is_loopback() {
         let error = std::io::Error::other(format!("{} is not a loopback address", args.listen));
-        return Err(Error::System(
-            "the simulator serves this machine alone",
-            error,
-        ));
+        return Err(Error::System("the simulator serves this machine alone", error));
     }
-    let simulator = Simulator::bind(config)
-        .await
-        .map_err(|error| Error::System("the simulator can't listen", error))?;
+    let simulator =
+        Simulator::bind(config).await.map_err(|error| Error::System("the simulator can't listen", error))?;
     let endpoint = simulator.endpoint();
     let lines = format!(
         "export AWS_ENDPOINT_URL_FINSPACE_DATA={endpoint}\n\
@@ -69,7 +56,9 @@ pub async fn simulator(args: SimulatorArgs, printer: &Printer) -> Result<Exit, E
          export AWS_ACCESS_KEY_ID={ACCESS_KEY_ID}\n\
          export AWS_SECRET_ACCESS_KEY={SECRET_ACCESS_KEY}\n"
     );
-    printer.note(format!("serving the simulated API at {endpoint} until a signal comes; any AWS SDK or CLI talks to it with:"));
+    printer.note(format!(
+        "serving the simulated API at {endpoint} until a signal comes; any AWS SDK or CLI talks to it with:"
+    ));
     printer.data(&lines).map_err(Error::Stdout)?;
     simulator
         .serve(async {
@@ -87,28 +76,13 @@ pub fn decrypt(args: &DecryptArgs) -> Result<Exit, Error> {
     match &args.output {
         None => {
             let mut output = std::io::stdout().lock();
-            seal::decrypt(
-                &args.file,
-                &args.identity,
-                args.passphrase_file.as_deref(),
-                &mut output,
-            )?;
+            seal::decrypt(&args.file, &args.identity, args.passphrase_file.as_deref(), &mut output)?;
             output.flush().map_err(Error::Stdout)?;
         }
         Some(path) => {
             let fail = |error| SealError::Io(path.clone(), error);
-            let mut output = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)
-                .map_err(fail)?;
-            let opened = seal::decrypt(
-                &args.file,
-                &args.identity,
-                args.passphrase_file.as_deref(),
-                &mut output,
-            );
+            let mut output = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
+            let opened = seal::decrypt(&args.file, &args.identity, args.passphrase_file.as_deref(), &mut output);
             if let Err(error) = opened.and_then(|()| output.sync_all().map_err(fail)) {
                 // Half a plain text is worth nothing and still holds passwords.
                 let _ = std::fs::remove_file(path);
@@ -135,14 +109,7 @@ pub fn keygen(args: &KeygenArgs, printer: &Printer) -> Result<Exit, Error> {
 /// Standard output is gone.
 pub fn completions(args: &CompletionsArgs, printer: &Printer) -> Result<Exit, Error> {
     let mut script = Vec::new();
-    clap_complete::generate(
-        args.shell,
-        &mut Cli::command(),
-        "finspace-reset",
-        &mut script,
-    );
-    printer
-        .data(&String::from_utf8_lossy(&script))
-        .map_err(Error::Stdout)?;
+    clap_complete::generate(args.shell, &mut Cli::command(), "finspace-reset", &mut script);
+    printer.data(&String::from_utf8_lossy(&script)).map_err(Error::Stdout)?;
     Ok(Exit::Success)
 }

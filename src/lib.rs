@@ -76,13 +76,7 @@ fn block_on(work: impl Future<Output = Result<Exit, Error>>) -> Result<Exit, Err
 fn harden() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Core).maximum;
-    let _ = setrlimit(
-        Resource::Core,
-        Rlimit {
-            current: Some(0),
-            maximum,
-        },
-    );
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
 }
 
 /// Logs this program's own words and no library's: the SDK's and HTTP's traces
@@ -100,17 +94,10 @@ fn log(printer: &Printer, verbose: u8, format: LogFormat) {
     let lines = tracing_subscriber::fmt::layer().with_writer(printer.clone());
     let registry = tracing_subscriber::registry();
     let started = match format {
-        LogFormat::Json => registry
-            .with(lines.json().flatten_event(true).with_filter(ours))
-            .try_init(),
-        LogFormat::Text => registry
-            .with(
-                lines
-                    .with_ansi(progress::may_colour())
-                    .with_target(false)
-                    .with_filter(ours),
-            )
-            .try_init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true).with_filter(ours)).try_init(),
+        LogFormat::Text => {
+            registry.with(lines.with_ansi(progress::may_colour()).with_target(false).with_filter(ours)).try_init()
+        }
     };
     // A second subscriber can only be a caller's own, in a test.
     drop(started);

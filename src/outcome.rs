@@ -33,19 +33,14 @@ impl Millis {
     /// The wall clock. Saturates for clocks outside the representable range.
     #[must_use]
     pub fn now() -> Self {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// This instant and `span` more.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// Whether more than `span` has passed since `start`, or the clock ran
@@ -97,20 +92,13 @@ impl Target {
             }
             None => endpoint.to_owned(),
         };
-        Self::Service {
-            region: region.to_owned(),
-            endpoint,
-        }
+        Self::Service { region: region.to_owned(), endpoint }
     }
 
     /// The endpoint that AWS would serve `region` from.
     #[must_use]
     pub fn default_endpoint(region: &str) -> String {
-        let suffix = if region.starts_with("cn-") {
-            "amazonaws.com.cn"
-        } else {
-            "amazonaws.com"
-        };
+        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
         format!("https://finspace-api.{region}.{suffix}")
     }
 }
@@ -147,17 +135,11 @@ impl FromStr for BatchName {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        let starts = text
-            .chars()
-            .next()
-            .is_some_and(|c| c.is_ascii_alphanumeric());
+        let starts = text.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
         if starts && text.len() <= 64 && text.chars().all(good) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(
-                "a batch name is 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"
-                    .into(),
-            )
+            Err("a batch name is 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit".into())
         }
     }
 }
@@ -185,9 +167,7 @@ pub fn check_user_id(id: &str) -> Result<(), String> {
     if id.trim().is_empty() {
         Err("the user ID is blank; the API wants 1 to 26 characters, one of them not blank".into())
     } else if length > MAX_USER_ID {
-        Err(format!(
-            "the user ID has {length} characters; the API takes at most {MAX_USER_ID}"
-        ))
+        Err(format!("the user ID has {length} characters; the API takes at most {MAX_USER_ID}"))
     } else if id.contains(['\n', '\r']) {
         Err("the user ID holds a line break, which the API's pattern does not allow".into())
     } else if id == "." || id == ".." {
@@ -251,9 +231,7 @@ impl RowKind {
     /// The kind a ledger's number stands for.
     #[must_use]
     pub fn from_number(number: i64) -> Option<Self> {
-        [Self::User, Self::Invalid, Self::Duplicate, Self::Excluded]
-            .into_iter()
-            .find(|kind| *kind as i64 == number)
+        [Self::User, Self::Invalid, Self::Duplicate, Self::Excluded].into_iter().find(|kind| *kind as i64 == number)
     }
 }
 
@@ -419,11 +397,7 @@ impl InputError {
     /// A fact about the input `name`, and what to do.
     #[must_use]
     pub fn new(name: &str, fact: String, remedy: impl Into<String>) -> Self {
-        Self {
-            place: format!("{name}:"),
-            fact,
-            remedy: remedy.into(),
-        }
+        Self { place: format!("{name}:"), fact, remedy: remedy.into() }
     }
 
     /// The same, at a line.
@@ -463,19 +437,12 @@ mod tests {
     #[test]
     fn one_place_has_one_spelling() {
         let plain = Target::service("us-east-1", "https://host.example");
-        for typed in [
-            "https://HOST.example/",
-            "HTTPS://host.example:443",
-            "https://host.example",
-        ] {
+        for typed in ["https://HOST.example/", "HTTPS://host.example:443", "https://host.example"] {
             assert_eq!(Target::service("us-east-1", typed), plain);
         }
         assert_ne!(Target::service("us-east-1", "http://host.example"), plain);
         assert_ne!(Target::service("us-east-2", "https://host.example"), plain);
-        assert_ne!(
-            Target::service("us-east-1", "https://host.example/a"),
-            plain
-        );
+        assert_ne!(Target::service("us-east-1", "https://host.example/a"), plain);
     }
 
     #[test]
@@ -486,37 +453,17 @@ mod tests {
             client_token(&target, &batch, "alice").to_string(),
             client_token(&target, &batch, "alice").to_string()
         );
-        assert_ne!(
-            client_token(&target, &batch, "alice"),
-            client_token(&target, &batch, "bob")
-        );
-        assert_ne!(
-            client_token(&target, &batch, "alice"),
-            client_token(&Target::Simulated, &batch, "alice")
-        );
+        assert_ne!(client_token(&target, &batch, "alice"), client_token(&target, &batch, "bob"));
+        assert_ne!(client_token(&target, &batch, "alice"), client_token(&Target::Simulated, &batch, "alice"));
     }
 
     #[test]
     fn user_ids_keep_the_api_constraint() {
-        for good in [
-            "a",
-            "é",
-            "a/b",
-            " x",
-            "日本語日本語日本語日本語日本語日本語日本語日本語ab",
-            "...",
-        ] {
+        for good in ["a", "é", "a/b", " x", "日本語日本語日本語日本語日本語日本語日本語日本語ab", "..."]
+        {
             assert!(check_user_id(good).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            " ",
-            "\u{3000}",
-            ".",
-            "..",
-            "a\nb",
-            "abcdefghijklmnopqrstuvwxyzA",
-        ] {
+        for bad in ["", " ", "\u{3000}", ".", "..", "a\nb", "abcdefghijklmnopqrstuvwxyzA"] {
             assert!(check_user_id(bad).is_err(), "{bad:?}");
         }
     }

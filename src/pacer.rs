@@ -74,11 +74,7 @@ pub fn burst(rate: f64) -> u32 {
     if rate <= 5.0 {
         return 1;
     }
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "rates end at a million"
-    )]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rates end at a million")]
     let late = (rate * CATCH_UP.as_secs_f64()).ceil() as u32;
     1 + late
 }
@@ -105,8 +101,7 @@ impl<C: Clock + Clone> Pacer<C> {
             Rate::PerSecond(rate) => {
                 Quota::with_period(Duration::from_secs_f64(1.0 / rate)).map(|quota| {
                     let burst = NonZeroU32::new(burst(rate)).unwrap_or(NonZeroU32::MIN);
-                    let limiter =
-                        RateLimiter::direct_with_clock(quota.allow_burst(burst), clock.clone());
+                    let limiter = RateLimiter::direct_with_clock(quota.allow_burst(burst), clock.clone());
                     // The burst is there to make up for late timers, not to start with.
                     for _ in 1..burst.get() {
                         let _ = limiter.check();
@@ -116,13 +111,7 @@ impl<C: Clock + Clone> Pacer<C> {
             }
         };
         let finder = Finder::new(ceiling.as_ref().map(|(_, rate)| *rate));
-        Self {
-            start: clock.now(),
-            clock,
-            ceiling,
-            finder,
-            slot: 0.0,
-        }
+        Self { start: clock.now(), clock, ceiling, finder, slot: 0.0 }
     }
 
     /// Takes a permit, or tells how long to wait before trying again.
@@ -147,9 +136,7 @@ impl<C: Clock + Clone> Pacer<C> {
         let Some((limiter, _)) = &self.ceiling else {
             return Ok(());
         };
-        limiter
-            .check()
-            .map_err(|early| early.wait_time_from(self.clock.now()))
+        limiter.check().map_err(|early| early.wait_time_from(self.clock.now()))
     }
 
     /// Tells the pacer of an answer, throttled or not.
@@ -233,11 +220,7 @@ impl Finder {
 
     fn new(ceiling: Option<f64>) -> Self {
         Self {
-            rate: if ceiling.is_some() {
-                None
-            } else {
-                Some(Self::FIRST)
-            },
+            rate: if ceiling.is_some() { None } else { Some(Self::FIRST) },
             ceiling,
             phase: Phase::Seeking,
             window: Window::default(),
@@ -256,28 +239,17 @@ impl Finder {
         } else {
             self.window.delivered += 1.0;
         }
-        let Window {
-            delivered,
-            throttled,
-            ..
-        } = self.window;
+        let Window { delivered, throttled, .. } = self.window;
         let samples = delivered + throttled;
         let elapsed = now - start;
-        let least = if self.phase == Phase::Seeking {
-            Self::SEEKING_WINDOW
-        } else {
-            Self::WINDOW
-        };
+        let least = if self.phase == Phase::Seeking { Self::SEEKING_WINDOW } else { Self::WINDOW };
         let full = elapsed >= least && samples >= Self::SAMPLES || elapsed >= Self::LONGEST;
         // A storm is not watched to the end of the window.
         let storm = samples >= Self::SAMPLES / 2.0 && throttled > 0.3 * samples;
         if !(full || storm) || elapsed <= 0.0 {
             return;
         }
-        self.window = Window {
-            start: Some(now),
-            ..Window::default()
-        };
+        self.window = Window { start: Some(now), ..Window::default() };
         if throttled > 0.0 {
             self.back_off(delivered / elapsed, throttled / samples);
         } else {
@@ -289,11 +261,7 @@ impl Finder {
         let before = self.rate.or(self.ceiling).unwrap_or(Self::FIRST);
         let factor = if share > 0.15 { 0.95 } else { 0.985 };
         // Nothing delivered says nothing about the wall but that it is lower.
-        let aim = if delivered > 0.0 {
-            (factor * delivered).min(before)
-        } else {
-            before / 2.0
-        };
+        let aim = if delivered > 0.0 { (factor * delivered).min(before) } else { before / 2.0 };
         self.rate = Some(aim.max(Self::SLOWEST));
         if delivered > 0.0 {
             self.wall = Some(delivered);

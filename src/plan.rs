@@ -107,8 +107,7 @@ impl FromStr for Fingerprint {
 
     fn from_str(text: &str) -> Result<Self, PlanError> {
         let parts: Vec<String> = text.trim().split('-').map(str::to_owned).collect();
-        let good =
-            |part: &String| part.len() == 6 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let good = |part: &String| part.len() == 6 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
         <[String; 4]>::try_from(parts)
             .ok()
             .filter(|parts| parts.iter().all(good))
@@ -124,21 +123,12 @@ impl Fingerprint {
     /// The plans differ, or `typed` is none.
     pub fn expect(&self, typed: &str) -> Result<(), PlanError> {
         let theirs: Self = typed.parse()?;
-        let differ = self
-            .0
-            .iter()
-            .zip(&theirs.0)
-            .zip(PARTS)
-            .filter(|((ours, theirs), _)| ours != theirs);
+        let differ = self.0.iter().zip(&theirs.0).zip(PARTS).filter(|((ours, theirs), _)| ours != theirs);
         let what: Vec<&str> = differ.map(|(_, part)| part).collect();
         if what.is_empty() {
             return Ok(());
         }
-        Err(PlanError::Changed {
-            theirs: theirs.to_string(),
-            ours: self.to_string(),
-            what: what.join(" and "),
-        })
+        Err(PlanError::Changed { theirs: theirs.to_string(), ours: self.to_string(), what: what.join(" and ") })
     }
 }
 
@@ -163,25 +153,15 @@ pub fn import_key(roster: &Roster, excluded: &HashSet<String>) -> String {
 pub fn new_row(row: Row, excluded: &HashSet<String>) -> NewRow {
     let (kind, user_id, note) = match row.request {
         Request::Invalid(reason) => (RowKind::Invalid, None, Some(reason)),
-        Request::Duplicate { user_id, of_line } => (
-            RowKind::Duplicate,
-            Some(user_id),
-            Some(format!("same user as line {of_line}")),
-        ),
-        Request::Reset(user_id) if excluded.contains(&user_id) => (
-            RowKind::Excluded,
-            Some(user_id),
-            Some("named by --exclude".into()),
-        ),
+        Request::Duplicate { user_id, of_line } => {
+            (RowKind::Duplicate, Some(user_id), Some(format!("same user as line {of_line}")))
+        }
+        Request::Reset(user_id) if excluded.contains(&user_id) => {
+            (RowKind::Excluded, Some(user_id), Some("named by --exclude".into()))
+        }
         Request::Reset(user_id) => (RowKind::User, Some(user_id), None),
     };
-    NewRow {
-        line: row.line,
-        kind,
-        user_id,
-        note,
-        cells: row.cells,
-    }
+    NewRow { line: row.line, kind, user_id, note, cells: row.cells }
 }
 
 /// Works out what a run would do.
@@ -252,8 +232,7 @@ impl Plan {
             RowKind::Duplicate => &mut self.duplicates,
             RowKind::Excluded => &mut self.excluded,
             RowKind::User | RowKind::Invalid => {
-                let to_do =
-                    row.kind == RowKind::User && standing.0 != crate::outcome::Status::Succeeded;
+                let to_do = row.kind == RowKind::User && standing.0 != crate::outcome::Status::Succeeded;
                 if to_do && self.first.len() < FIRST_USERS {
                     self.first.extend(row.user_id.clone());
                 }
@@ -283,12 +262,7 @@ impl Plan {
     /// The preview, for people.
     #[must_use]
     pub fn describe(&self, about: &About<'_>) -> String {
-        let Counts {
-            rows,
-            succeeded,
-            unknown,
-            ..
-        } = self.counts;
+        let Counts { rows, succeeded, unknown, .. } = self.counts;
         let mut text = String::new();
         let mut line = |name: &str, value: String| {
             let _ = writeln!(text, "{name:<14}{value}");
@@ -299,10 +273,7 @@ impl Plan {
         line("rows", rows.to_string());
         line("to reset", self.to_reset.to_string());
         if unknown > 0 {
-            line(
-                "in doubt",
-                format!("{unknown} of an earlier run, tried first"),
-            );
+            line("in doubt", format!("{unknown} of an earlier run, tried first"));
         }
         line("already done", succeeded.to_string());
         let mut special = |name: &str, count: u64, remarks: &[Remark]| {
@@ -319,11 +290,7 @@ impl Plan {
             }
         };
         special("duplicates", self.counts.duplicate, &self.duplicates);
-        special(
-            "invalid",
-            self.counts.invalid,
-            &about.roster.facts().invalid_rows,
-        );
+        special("invalid", self.counts.invalid, &about.roster.facts().invalid_rows);
         special("excluded", self.counts.excluded, &self.excluded);
         let pace = about.rate;
         line(
@@ -336,10 +303,7 @@ impl Plan {
         line("output", about.output.to_owned());
         for (at, user) in self.first.iter().enumerate() {
             let token = client_token(about.target, about.batch, user);
-            line(
-                if at == 0 { "first users" } else { "" },
-                format!("{user:?} token {token}"),
-            );
+            line(if at == 0 { "first users" } else { "" }, format!("{user:?} token {token}"));
         }
         line("plan", self.fingerprint.to_string());
         text

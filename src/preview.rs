@@ -26,23 +26,16 @@ pub fn write(
     output: &mut dyn Write,
 ) -> Result<(), Error> {
     let failed = |error: csv::Error| PublishError::Write("the preview".into(), error.into());
-    let table = Table {
-        header: roster.header(),
-        target,
-        batch,
-    };
+    let table = Table { header: roster.header(), target, batch };
     let mut csv = csv::Writer::from_writer(output);
     write_header(&mut csv, &table).map_err(failed)?;
     for row in roster.rows()? {
         let row = new_row(row?, excluded);
         let status = match (&row.user_id, ledger) {
             (Some(id), Some(ledger)) => ledger.standing(id)?.0,
-            _ => Default::default(),
+            _ => crate::outcome::Status::default(),
         };
-        let note = row.note.map_or_else(
-            || "preview: no request was sent".into(),
-            |note| format!("preview: {note}"),
-        );
+        let note = row.note.map_or_else(|| "preview: no request was sent".into(), |note| format!("preview: {note}"));
         let row = LedgerRow {
             line: row.line,
             kind: row.kind,
@@ -60,7 +53,6 @@ pub fn write(
         };
         write_row(&mut csv, &table, &row).map_err(failed)?;
     }
-    csv.flush()
-        .map_err(|error| PublishError::Write("the preview".into(), error))?;
+    csv.flush().map_err(|error| PublishError::Write("the preview".into(), error))?;
     Ok(())
 }

@@ -44,13 +44,7 @@ impl Printer {
     /// A printer for this process; a quiet one prints errors alone.
     #[must_use]
     pub fn new(quiet: bool) -> Self {
-        Self {
-            inner: Arc::new(Mutex::new(Inner {
-                quiet,
-                bar: None,
-                shutdown: None,
-            })),
-        }
+        Self { inner: Arc::new(Mutex::new(Inner { quiet, bar: None, shutdown: None })) }
     }
 
     /// Whom to tell that nobody reads any more.
@@ -96,10 +90,7 @@ impl Printer {
     fn err(&self, line: &str) {
         let inner = self.lock();
         let print = || writeln!(io::stderr().lock(), "{line}");
-        let printed = inner
-            .bar
-            .as_ref()
-            .map_or_else(print, |bar| bar.suspend(print));
+        let printed = inner.bar.as_ref().map_or_else(print, |bar| bar.suspend(print));
         inner.heed(&printed);
     }
 
@@ -175,8 +166,7 @@ impl Progress {
     #[must_use]
     pub fn start(printer: &Printer, show: Show, total: u64) -> Self {
         if show == Show::Bar {
-            let bar =
-                ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
             let colour = if may_colour() { ".green" } else { "" };
             let template = format!("{{bar:24{colour}}} {{human_pos}}/{{human_len}} {{wide_msg}}");
             if let Ok(style) = ProgressStyle::with_template(&template) {
@@ -185,13 +175,7 @@ impl Progress {
             printer.lock().bar = Some(bar);
         }
         let now = Instant::now();
-        Self {
-            printer: printer.clone(),
-            show,
-            total,
-            started: now,
-            last_line: now,
-        }
+        Self { printer: printer.clone(), show, total, started: now, last_line: now }
     }
 
     /// Brings the display up to date.
@@ -207,12 +191,7 @@ impl Progress {
             Show::Lines => {
                 if self.last_line.elapsed() >= LINE_EVERY {
                     self.last_line = Instant::now();
-                    self.printer.note(format!(
-                        "{}/{} {}",
-                        tally.done,
-                        self.total,
-                        self.words(tally)
-                    ));
+                    self.printer.note(format!("{}/{} {}", tally.done, self.total, self.words(tally)));
                 }
             }
         }
@@ -235,10 +214,7 @@ impl Progress {
         } else {
             "?".into()
         };
-        let found = tally
-            .rate_found
-            .map(|rate| format!(" (service takes {rate:.0}/s)"))
-            .unwrap_or_default();
+        let found = tally.rate_found.map(|rate| format!(" (service takes {rate:.0}/s)")).unwrap_or_default();
         format!(
             "{rate:.1}/s{found} eta {eta} · ok {} failed {} unknown {} retried {} throttled {}",
             tally.reset, tally.failed, tally.unknown, tally.retried, tally.throttled

@@ -36,9 +36,7 @@ pub enum PublishError {
     #[error("the output folder {0}: {1}; make it, or make it writable, or choose another --output")]
     Folder(PathBuf, #[source] io::Error),
     /// Somebody else's file.
-    #[error(
-        "{0} exists and was not written by this batch; move it away, or choose another --output"
-    )]
+    #[error("{0} exists and was not written by this batch; move it away, or choose another --output")]
     NotOurs(PathBuf),
     /// Something that is no file.
     #[error("{0} is not a regular file; choose another --output")]
@@ -72,15 +70,9 @@ impl Destination {
         if let Ok(real) = fs::canonicalize(path) {
             return Ok(real);
         }
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let real = fs::canonicalize(folder)
-            .map_err(|error| PublishError::Folder(folder.to_owned(), error))?;
-        Ok(path
-            .file_name()
-            .map_or(real.clone(), |name| real.join(name)))
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let real = fs::canonicalize(folder).map_err(|error| PublishError::Folder(folder.to_owned(), error))?;
+        Ok(path.file_name().map_or(real.clone(), |name| real.join(name)))
     }
 }
 
@@ -101,13 +93,8 @@ fn check_owner(path: &Path, ours: &dyn Fn(&str) -> bool) -> Result<(), PublishEr
         Err(error) => Err(PublishError::Write(path.to_owned(), error)),
         Ok(data) if !data.is_file() => Err(PublishError::NotAFile(path.to_owned())),
         Ok(_) => {
-            let digest =
-                digest(path).map_err(|error| PublishError::Write(path.to_owned(), error))?;
-            if ours(&digest) {
-                Ok(())
-            } else {
-                Err(PublishError::NotOurs(path.to_owned()))
-            }
+            let digest = digest(path).map_err(|error| PublishError::Write(path.to_owned(), error))?;
+            if ours(&digest) { Ok(()) } else { Err(PublishError::NotOurs(path.to_owned())) }
         }
     }
 }
@@ -189,9 +176,7 @@ pub fn stream<E: From<PublishError>>(
     let name = Path::new("standard output");
     let mut output = BufWriter::with_capacity(64 * 1024, output);
     write_through(&mut output, seal, name, fill)?;
-    output
-        .flush()
-        .map_err(|error| PublishError::Write(name.to_owned(), error))?;
+    output.flush().map_err(|error| PublishError::Write(name.to_owned(), error))?;
     Ok(())
 }
 
@@ -217,17 +202,12 @@ fn write_through<E: From<PublishError>>(
 ///
 /// # Errors
 /// The ledger can't be read, or the output can't be written.
-pub fn write_rows(
-    ledger: &Ledger,
-    table: &Table<'_>,
-    output: &mut dyn Write,
-) -> Result<Counts, PublishError> {
+pub fn write_rows(ledger: &Ledger, table: &Table<'_>, output: &mut dyn Write) -> Result<Counts, PublishError> {
     let failed = |error: csv::Error| PublishError::Write("the table".into(), error.into());
     let mut csv = csv::Writer::from_writer(output);
     write_header(&mut csv, table).map_err(failed)?;
     let counts = ledger.rows(|row| write_row(&mut csv, table, &row).map_err(failed))?;
-    csv.flush()
-        .map_err(|error| PublishError::Write("the table".into(), error))?;
+    csv.flush().map_err(|error| PublishError::Write("the table".into(), error))?;
     Ok(counts)
 }
 
@@ -243,11 +223,7 @@ pub fn write_header<W: Write>(csv: &mut csv::Writer<W>, table: &Table<'_>) -> cs
 ///
 /// # Errors
 /// The output can't be written.
-pub fn write_row<W: Write>(
-    csv: &mut csv::Writer<W>,
-    table: &Table<'_>,
-    row: &LedgerRow,
-) -> csv::Result<()> {
+pub fn write_row<W: Write>(csv: &mut csv::Writer<W>, table: &Table<'_>, row: &LedgerRow) -> csv::Result<()> {
     for cell in &row.cells {
         csv.write_field(cell)?;
     }
@@ -258,39 +234,18 @@ pub fn write_row<W: Write>(
     let reset_at = row.at.filter(|_| succeeded);
     let text = |value: Option<String>| value.unwrap_or_default();
     csv.write_field(word)?;
-    csv.write_field(
-        row.password
-            .as_ref()
-            .filter(|_| succeeded)
-            .map_or("", |password| password.expose()),
-    )?;
+    csv.write_field(row.password.as_ref().filter(|_| succeeded).map_or("", |password| password.expose()))?;
     csv.write_field(text(reset_at.map(|at| at.plus(PASSWORD_LIFE).to_string())))?;
     csv.write_field(text(reset_at.map(|at| at.to_string())))?;
-    csv.write_field(if tried {
-        row.attempts.to_string()
-    } else {
-        "0".into()
-    })?;
-    let token = row
-        .user_id
-        .as_ref()
-        .filter(|_| of_user)
-        .map(|id| client_token(table.target, table.batch, id));
+    csv.write_field(if tried { row.attempts.to_string() } else { "0".into() })?;
+    let token = row.user_id.as_ref().filter(|_| of_user).map(|id| client_token(table.target, table.batch, id));
     csv.write_field(text(token.map(|token| token.hyphenated().to_string())))?;
-    csv.write_field(
-        row.request_id
-            .as_deref()
-            .filter(|_| tried)
-            .unwrap_or_default(),
-    )?;
+    csv.write_field(row.request_id.as_deref().filter(|_| tried).unwrap_or_default())?;
     let (code, message) = match word {
         "invalid" => ("InvalidUserId", row.note.clone()),
         "duplicate" => ("Duplicate", row.note.clone()),
         "excluded" => ("Excluded", row.note.clone()),
-        _ => (
-            row.error_code.as_deref().unwrap_or_default(),
-            row.error_message.clone(),
-        ),
+        _ => (row.error_code.as_deref().unwrap_or_default(), row.error_message.clone()),
     };
     csv.write_field(code)?;
     csv.write_field(text(message))?;

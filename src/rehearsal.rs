@@ -35,15 +35,9 @@ impl Rehearsal {
             .name("simulator".into())
             .spawn(move || {
                 let serve = || -> std::io::Result<()> {
-                    let runtime = tokio::runtime::Builder::new_current_thread()
-                        .enable_all()
-                        .build()?;
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                     runtime.block_on(async {
-                        let simulator = Simulator::bind(Config {
-                            seed: rand::random(),
-                            ..Config::default()
-                        })
-                        .await?;
+                        let simulator = Simulator::bind(Config { seed: rand::random(), ..Config::default() }).await?;
                         let _ = ready.send(Ok(simulator.endpoint()));
                         simulator.serve(std::future::pending()).await;
                         Ok(())
@@ -54,23 +48,15 @@ impl Rehearsal {
                 }
             })
             .map_err(fail)?;
-        let endpoint = started
-            .recv()
-            .unwrap_or_else(|_| Err(std::io::Error::other("its thread ended")))
-            .map_err(fail)?;
+        let endpoint =
+            started.recv().unwrap_or_else(|_| Err(std::io::Error::other("its thread ended"))).map_err(fail)?;
         Ok(Self { endpoint })
     }
 
     /// A client of it.
     #[must_use]
     pub fn client(&self, concurrency: usize) -> Client {
-        connect_simulated(
-            &self.endpoint,
-            REGION,
-            ACCESS_KEY_ID,
-            SECRET_ACCESS_KEY,
-            concurrency,
-        )
+        connect_simulated(&self.endpoint, REGION, ACCESS_KEY_ID, SECRET_ACCESS_KEY, concurrency)
     }
 }
 
@@ -94,8 +80,7 @@ pub fn forget(state: &State, place: &Place) -> Result<(), Error> {
         files.push(name.into());
     }
     for file in files {
-        crate::run::remove(&file)
-            .map_err(|error| StateError::Folder(state.folder().to_owned(), error))?;
+        crate::run::remove(&file).map_err(|error| StateError::Folder(state.folder().to_owned(), error))?;
     }
     Ok(())
 }

@@ -36,42 +36,17 @@ use crate::summary::Summary;
 /// Nothing was sent; the error says why.
 pub async fn run(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {
     let settings = RunSettings::check(args, std::io::stdout().is_terminal())?;
-    let shutdown =
-        Shutdown::listen().map_err(|error| Error::System("no signal handlers", error))?;
+    let shutdown = Shutdown::listen().map_err(|error| Error::System("no signal handlers", error))?;
     printer.tell(&shutdown);
-    let started = Start {
-        at: Millis::now(),
-        clock: Instant::now(),
-    };
+    let started = Start { at: Millis::now(), clock: Instant::now() };
     let roster = read_roster(&settings, printer)?;
     let excluded = read_exclusions(&settings)?;
-    let rehearsal = if settings.args.simulate {
-        Some(Rehearsal::start()?)
-    } else {
-        None
-    };
+    let rehearsal = if settings.args.simulate { Some(Rehearsal::start()?) } else { None };
     let (client, target) = connect(&settings, rehearsal.as_ref()).await?;
-    let batch = settings
-        .args
-        .batch
-        .clone()
-        .unwrap_or_else(|| BatchName::from_digest(roster.facts().users_digest));
+    let batch = settings.args.batch.clone().unwrap_or_else(|| BatchName::from_digest(roster.facts().users_digest));
     let state = State::locate(settings.args.state.state_dir.as_deref())?;
-    let state = if settings.args.simulate {
-        state.simulated()
-    } else {
-        state
-    };
-    let job = Job {
-        settings,
-        roster,
-        excluded,
-        client,
-        target,
-        batch,
-        state,
-        started,
-    };
+    let state = if settings.args.simulate { state.simulated() } else { state };
+    let job = Job { settings, roster, excluded, client, target, batch, state, started };
     if job.settings.args.dry_run {
         return job.preview(printer).await;
     }
@@ -101,11 +76,8 @@ impl Job {
         let seal = self.settings.seal()?;
         let path = self.settings.output_path()?;
         let place = Place::new(self.state.folder(), &self.batch);
-        let ledger = if self.settings.args.simulate || !place.ledger.exists() {
-            None
-        } else {
-            Some(Ledger::read(&place)?)
-        };
+        let ledger =
+            if self.settings.args.simulate || !place.ledger.exists() { None } else { Some(Ledger::read(&place)?) };
         if let Some(ledger) = &ledger {
             ledger.expect_target(&self.target)?;
         }
@@ -115,11 +87,7 @@ impl Job {
         let identity = self.client.identity().await?;
         let plan = self.survey(ledger.as_ref())?;
         let about = self.about(&identity, path.as_deref(), seal.as_ref());
-        let text = format!(
-            "{}\n{}",
-            plan.describe(&about.as_about(self)),
-            self.how_to_run(&plan)
-        );
+        let text = format!("{}\n{}", plan.describe(&about.as_about(self)), self.how_to_run(&plan));
         if self.settings.destination == Some(Destination::Stdout) {
             printer.note(text.trim_end());
         } else {
@@ -127,11 +95,7 @@ impl Job {
         }
         self.write_preview(path.as_deref(), seal.as_ref(), ledger.as_ref())?;
         let clean = plan.counts.invalid == 0;
-        Ok(if clean {
-            Exit::Success
-        } else {
-            Exit::SomeFailed
-        })
+        Ok(if clean { Exit::Success } else { Exit::SomeFailed })
     }
 
     /// The real thing.
@@ -141,11 +105,7 @@ impl Job {
         let path = self.settings.output_path()?;
         self.state.prepare()?;
         let _lock = self.state.lock(&self.batch)?;
-        state::check_room(
-            &self.state,
-            path.as_deref().and_then(Path::parent),
-            self.roster.facts().rows,
-        )?;
+        state::check_room(&self.state, path.as_deref().and_then(Path::parent), self.roster.facts().rows)?;
         let place = Place::new(self.state.folder(), &self.batch);
         let known = if args.simulate {
             crate::rehearsal::forget(&self.state, &place)?;
@@ -162,11 +122,7 @@ impl Job {
         if let Some(path) = &path {
             publish::check(path, &|digest| self.is_ours(known.as_ref(), digest))?;
         }
-        let identity = if plan.to_reset > 0 {
-            self.client.identity().await?
-        } else {
-            String::new()
-        };
+        let identity = if plan.to_reset > 0 { self.client.identity().await? } else { String::new() };
         self.consent(&plan, &identity, path.as_deref(), seal.as_ref(), printer)?;
 
         let mut ledger = match known {
@@ -177,16 +133,7 @@ impl Job {
         self.import(&mut ledger, printer)?;
         self.tell_doubts(&ledger, in_flight, printer)?;
         let (mut ledger, ending, tally) = self.send(ledger, &plan, printer, shutdown).await?;
-        self.finish(
-            &mut ledger,
-            ending,
-            tally,
-            identity,
-            path.as_deref(),
-            seal.as_ref(),
-            printer,
-            shutdown,
-        )
+        self.finish(&mut ledger, &ending, tally, identity, path.as_deref(), seal.as_ref(), printer, shutdown)
     }
 
     /// Checks a ledger that is there against this run.
@@ -199,14 +146,7 @@ impl Job {
     }
 
     fn survey(&self, ledger: Option<&Ledger>) -> Result<Plan, Error> {
-        plan::survey(
-            &self.roster,
-            &self.excluded,
-            ledger,
-            &self.target,
-            &self.batch,
-            self.settings.args.limit,
-        )
+        plan::survey(&self.roster, &self.excluded, ledger, &self.target, &self.batch, self.settings.args.limit)
     }
 
     /// A closed batch: nothing is left to do, or nothing can be done.
@@ -223,23 +163,13 @@ impl Job {
         if left > 0 {
             return Err(PlanError::Closed { batch, at, left }.into());
         }
-        let published = ledger
-            .publications()?
-            .into_iter()
-            .next()
-            .map_or_else(|| "nowhere".into(), |file| file.path);
+        let published = ledger.publications()?.into_iter().next().map_or_else(|| "nowhere".into(), |file| file.path);
         let asked = path.map_or_else(|| "-".to_owned(), |path| path.display().to_string());
         if asked != published {
-            return Err(PlanError::Erased {
-                batch,
-                at,
-                output: asked,
-                published,
-            }
-            .into());
+            return Err(PlanError::Erased { batch, at, output: asked, published }.into());
         }
         printer.note(format!("batch {batch}: every user was reset before; nothing was sent. The results went to {published}, and the batch was closed at {at}."));
-        Ok(self.exit_code(&plan.counts, &Ending::Finished, None))
+        Ok(exit_code(&plan.counts, &Ending::Finished, None))
     }
 
     /// Consent to sending: none is needed where nothing is sent, or all is simulated.
@@ -266,31 +196,20 @@ impl Job {
         let about = self.about(identity, path, seal);
         printer.note(plan.describe(&about.as_about(self)).trim_end());
         let users = plan.to_reset;
-        let question = format!(
-            "Every one of these {users} users loses the old password at once. Type {users} to go on: "
-        );
+        let question =
+            format!("Every one of these {users} users loses the old password at once. Type {users} to go on: ");
         let answer = printer.ask(&question).map_err(Error::Stdout)?;
-        if answer == users.to_string() {
-            Ok(())
-        } else {
-            Err(PlanError::Declined.into())
-        }
+        if answer == users.to_string() { Ok(()) } else { Err(PlanError::Declined.into()) }
     }
 
     fn import(&self, ledger: &mut Ledger, printer: &Printer) -> Result<(), Error> {
         let key = plan::import_key(&self.roster, &self.excluded);
         let rows = self.roster.rows()?;
-        let rows = rows.map(|row| {
-            row.map(|row| plan::new_row(row, &self.excluded))
-                .map_err(Error::from)
-        });
+        let rows = rows.map(|row| row.map(|row| plan::new_row(row, &self.excluded)).map_err(Error::from));
         let first = ledger.get("import_key")?.is_none();
         let imported = ledger.import(&key, rows)?;
         if !first && imported.added > 0 {
-            printer.note(format!(
-                "{} users are new in batch {}",
-                imported.added, self.batch
-            ));
+            printer.note(format!("{} users are new in batch {}", imported.added, self.batch));
         }
         if imported.lost > 0 {
             printer.note(format!(
@@ -306,15 +225,10 @@ impl Job {
     fn tell_doubts(&self, ledger: &Ledger, in_flight: u64, printer: &Printer) -> Result<(), Error> {
         let doubt = ledger.doubt(self.settings.args.token_window)?;
         if in_flight > 0 {
-            printer.note(format!(
-                "{in_flight} users were in flight when the last run ended"
-            ));
+            printer.note(format!("{in_flight} users were in flight when the last run ended"));
         }
         if doubt.users > 0 {
-            let until = doubt
-                .until
-                .map(|until| format!(" until {}", Millis(until)))
-                .unwrap_or_default();
+            let until = doubt.until.map(|until| format!(" until {}", Millis(until))).unwrap_or_default();
             printer.note(format!(
                 "{} users are in doubt and go first: {} can be settled without a new reset{until}, {} may be reset again",
                 doubt.users,
@@ -338,8 +252,7 @@ impl Job {
         }
         let args = &self.settings.args;
         let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
-        let writer = Writer::start(ledger, args.limit, sender)
-            .map_err(|error| Error::System("no thread", error))?;
+        let writer = Writer::start(ledger, args.limit, sender).map_err(|error| Error::System("no thread", error))?;
         let rules = Rules {
             concurrency: usize::from(args.concurrency),
             max_attempts: args.max_attempts,
@@ -351,17 +264,9 @@ impl Job {
         };
         let pacer = Pacer::new(args.rate, DefaultClock::default());
         let mut progress = Progress::start(printer, self.show(), plan.to_reset);
-        let (ending, tally) = runner::run(
-            &self.client,
-            &writer,
-            &mut events,
-            pacer,
-            &rules,
-            shutdown,
-            &mut |tally| {
-                progress.show(tally);
-            },
-        )
+        let (ending, tally) = runner::run(&self.client, &writer, &mut events, pacer, &rules, shutdown, &mut |tally| {
+            progress.show(tally);
+        })
         .await;
         progress.finish();
         let (ledger, written) = writer.finish();
@@ -373,14 +278,11 @@ impl Job {
     }
 
     /// Publishes, closes, sums up.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the last step takes what all the others made"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "the last step takes what all the others made")]
     fn finish(
         &self,
         ledger: &mut Ledger,
-        ending: Ending,
+        ending: &Ending,
         tally: Tally,
         identity: String,
         path: Option<&Path>,
@@ -398,7 +300,7 @@ impl Job {
                 ledger.counts()?
             }
         };
-        let mut exit = self.exit_code(&counts, &ending, args.limit.map(|_| tally));
+        let mut exit = exit_code(&counts, ending, args.limit.map(|_| tally));
         // The signal may have come while the last answers were recorded.
         if let (Some(signal), true) = (shutdown.signalled(), counts.to_do() > 0) {
             exit = Exit::Signalled(signal);
@@ -407,12 +309,8 @@ impl Job {
         if let Some(error) = &failed {
             printer.error(error.to_string());
             exit = Exit::NotDurable;
-        } else if ending != Ending::LedgerFailed && (counts.to_do() == 0 || args.close) {
-            let why = if counts.to_do() == 0 {
-                "every user was reset and the results were written"
-            } else {
-                "--close"
-            };
+        } else if *ending != Ending::LedgerFailed && (counts.to_do() == 0 || args.close) {
+            let why = if counts.to_do() == 0 { "every user was reset and the results were written" } else { "--close" };
             match ledger.close(why) {
                 Ok(()) => closed = true,
                 Err(error) => {
@@ -423,11 +321,11 @@ impl Job {
         }
         let summary = Summary {
             exit,
-            stopped: stopped(&ending),
+            stopped: stopped(ending),
             batch: self.batch.to_string(),
             target: self.target.to_string(),
             identity,
-            output: failed.is_none().then(|| self.output_name(path)),
+            output: failed.is_none().then(|| output_name(path)),
             opening: failed.is_none().then(|| self.opening(path, seal)).flatten(),
             started_at: self.started.at,
             took: self.started.clock.elapsed(),
@@ -453,30 +351,17 @@ impl Job {
         Ok(exit)
     }
 
-    fn publish(
-        &self,
-        ledger: &Ledger,
-        path: Option<&Path>,
-        seal: Option<&Seal>,
-    ) -> Result<Counts, PublishError> {
-        let table = Table {
-            header: self.roster.header(),
-            target: &self.target,
-            batch: &self.batch,
-        };
+    fn publish(&self, ledger: &Ledger, path: Option<&Path>, seal: Option<&Seal>) -> Result<Counts, PublishError> {
+        let table = Table { header: self.roster.header(), target: &self.target, batch: &self.batch };
         let mut counts = Counts::default();
         let fill = |output: &mut dyn std::io::Write| -> Result<(), PublishError> {
             counts = publish::write_rows(ledger, &table, output)?;
             Ok(())
         };
         match path {
-            Some(path) => publish::replace(
-                path,
-                seal,
-                &|digest| self.is_ours(Some(ledger), digest),
-                fill,
-                |digest| Ok(ledger.record_publication(&path.display().to_string(), digest)?),
-            )?,
+            Some(path) => publish::replace(path, seal, &|digest| self.is_ours(Some(ledger), digest), fill, |digest| {
+                Ok(ledger.record_publication(&path.display().to_string(), digest)?)
+            })?,
             None => {
                 publish::stream(&mut std::io::stdout().lock(), seal, fill)?;
                 ledger.record_publication("-", &format!("stream of {}", Millis::now()))?;
@@ -487,40 +372,11 @@ impl Job {
 
     /// Whether this batch, or for a rehearsal any rehearsal, wrote a file.
     fn is_ours(&self, ledger: Option<&Ledger>, digest: &str) -> bool {
-        let written = |ledger: &Ledger| {
-            ledger
-                .publications()
-                .is_ok_and(|files| files.iter().any(|file| file.digest == digest))
-        };
+        let written =
+            |ledger: &Ledger| ledger.publications().is_ok_and(|files| files.iter().any(|file| file.digest == digest));
         ledger.is_some_and(written)
-            || self
-                .state
-                .previews(&self.batch)
-                .iter()
-                .any(|preview| preview == digest)
+            || self.state.previews(&self.batch).iter().any(|preview| preview == digest)
             || self.settings.args.simulate && crate::rehearsal::wrote(&self.state, digest)
-    }
-
-    fn exit_code(&self, counts: &Counts, ending: &Ending, limited: Option<Tally>) -> Exit {
-        match ending {
-            Ending::Finished => {
-                let bad = limited.map_or(
-                    counts.failed + counts.unknown + counts.invalid + counts.pending,
-                    |tally| tally.failed + tally.unknown,
-                );
-                if bad == 0 {
-                    Exit::Success
-                } else {
-                    Exit::SomeFailed
-                }
-            }
-            Ending::Signalled(signal) => Exit::Signalled(*signal),
-            Ending::Deadline
-            | Ending::TooManyFailures
-            | Ending::Refused(_)
-            | Ending::EndpointDown(_) => Exit::Stopped,
-            Ending::LedgerFailed => Exit::NotDurable,
-        }
     }
 
     fn show(&self) -> Show {
@@ -534,51 +390,31 @@ impl Job {
         }
     }
 
-    fn output_name(&self, path: Option<&Path>) -> String {
-        path.map_or_else(|| "-".into(), |path| path.display().to_string())
-    }
-
     fn opening(&self, path: Option<&Path>, seal: Option<&Seal>) -> Option<String> {
         let path = path?;
         Some(match seal {
-            None => "the passwords in it are in the clear: hand it over safely, then delete it"
-                .to_owned(),
-            Some(_)
-                if self.settings.args.passphrase
-                    || self.settings.args.passphrase_file.is_some() =>
-            {
+            None => "the passwords in it are in the clear: hand it over safely, then delete it".to_owned(),
+            Some(_) if self.settings.args.passphrase || self.settings.args.passphrase_file.is_some() => {
                 format!("open it with: finspace-reset decrypt {}", quoted(path))
             }
-            Some(_) => format!(
-                "open it with: finspace-reset decrypt {} -i IDENTITY",
-                quoted(path)
-            ),
+            Some(_) => format!("open it with: finspace-reset decrypt {} -i IDENTITY", quoted(path)),
         })
     }
 
     fn about(&self, identity: &str, path: Option<&Path>, seal: Option<&Seal>) -> AboutRun {
         let readers = match (seal, &self.settings.destination) {
             (_, None) => "none is named; add --output FILE to the real run".to_owned(),
-            (None, _) => format!("{}, in the clear", self.output_name(path)),
-            (Some(seal), _) => format!(
-                "{}, encrypted for {}",
-                self.output_name(path),
-                seal.readers().join(", ")
-            ),
+            (None, _) => format!("{}, in the clear", output_name(path)),
+            (Some(seal), _) => format!("{}, encrypted for {}", output_name(path), seal.readers().join(", ")),
         };
-        AboutRun {
-            identity: identity.to_owned(),
-            output: readers,
-        }
+        AboutRun { identity: identity.to_owned(), output: readers }
     }
 
     fn how_to_run(&self, plan: &Plan) -> String {
         if plan.to_reset == 0 {
             return "Nothing is left to reset. No request was sent.\n".into();
         }
-        let mut words: Vec<String> = std::env::args_os()
-            .map(|word| quoted(Path::new(&word)))
-            .collect();
+        let mut words: Vec<String> = std::env::args_os().map(|word| quoted(Path::new(&word))).collect();
         if let Some(first) = words.first_mut() {
             *first = "finspace-reset".into();
         }
@@ -589,39 +425,20 @@ impl Job {
         if !self.settings.args.simulate {
             words.extend(["--confirm".into(), plan.fingerprint.to_string()]);
         }
-        format!(
-            "No reset was sent. To run exactly this plan:\n  {}\n",
-            words.join(" ")
-        )
+        format!("No reset was sent. To run exactly this plan:\n  {}\n", words.join(" "))
     }
 
-    fn write_preview(
-        &self,
-        path: Option<&Path>,
-        seal: Option<&Seal>,
-        ledger: Option<&Ledger>,
-    ) -> Result<(), Error> {
+    fn write_preview(&self, path: Option<&Path>, seal: Option<&Seal>, ledger: Option<&Ledger>) -> Result<(), Error> {
         let fill = |output: &mut dyn std::io::Write| {
-            crate::preview::write(
-                &self.roster,
-                &self.excluded,
-                ledger,
-                &self.target,
-                &self.batch,
-                output,
-            )
+            crate::preview::write(&self.roster, &self.excluded, ledger, &self.target, &self.batch, output)
         };
         match (&self.settings.destination, path) {
             (None, _) => Ok(()),
             (Some(_), Some(path)) => {
                 self.state.prepare()?;
-                publish::replace(
-                    path,
-                    seal,
-                    &|digest| self.is_ours(ledger, digest),
-                    fill,
-                    |digest| Ok(self.state.add_preview(&self.batch, digest)?),
-                )
+                publish::replace(path, seal, &|digest| self.is_ours(ledger, digest), fill, |digest| {
+                    Ok(self.state.add_preview(&self.batch, digest)?)
+                })
             }
             (Some(_), None) => publish::stream(&mut std::io::stdout().lock(), seal, fill),
         }
@@ -659,12 +476,7 @@ fn read_roster(settings: &RunSettings, printer: &Printer) -> Result<Roster, Erro
         ));
     }
     for remark in &facts.invalid_rows {
-        printer.note(format!(
-            "{}:{}: {}",
-            roster.name(),
-            remark.line,
-            remark.text
-        ));
+        printer.note(format!("{}:{}: {}", roster.name(), remark.line, remark.text));
     }
     let told = facts.invalid_rows.len() as u64;
     if facts.invalid > told {
@@ -686,15 +498,31 @@ fn read_exclusions(settings: &RunSettings) -> Result<HashSet<String>, Error> {
     Ok(excluded)
 }
 
-async fn connect(
-    settings: &RunSettings,
-    rehearsal: Option<&Rehearsal>,
-) -> Result<(Client, Target), Error> {
+async fn connect(settings: &RunSettings, rehearsal: Option<&Rehearsal>) -> Result<(Client, Target), Error> {
     let concurrency = usize::from(settings.args.concurrency);
     match rehearsal {
         Some(rehearsal) => Ok((rehearsal.client(concurrency), Target::Simulated)),
         None => Ok(client::connect(&settings.connection, concurrency).await?),
     }
+}
+
+/// The exit code from the ledger's counts; with `--limit` from this run's.
+fn exit_code(counts: &Counts, ending: &Ending, limited: Option<Tally>) -> Exit {
+    match ending {
+        Ending::Finished => {
+            let bad = limited.map_or(counts.failed + counts.unknown + counts.invalid + counts.pending, |tally| {
+                tally.failed + tally.unknown
+            });
+            if bad == 0 { Exit::Success } else { Exit::SomeFailed }
+        }
+        Ending::Signalled(signal) => Exit::Signalled(*signal),
+        Ending::Deadline | Ending::TooManyFailures | Ending::Refused(_) | Ending::EndpointDown(_) => Exit::Stopped,
+        Ending::LedgerFailed => Exit::NotDurable,
+    }
+}
+
+fn output_name(path: Option<&Path>) -> String {
+    path.map_or_else(|| "-".into(), |path| path.display().to_string())
 }
 
 fn stopped(ending: &Ending) -> Option<String> {
@@ -703,18 +531,15 @@ fn stopped(ending: &Ending) -> Option<String> {
         Ending::Signalled(_) => "a signal asked for it; what was in flight is recorded".into(),
         Ending::Deadline => "the time of --deadline is over".into(),
         Ending::TooManyFailures => {
-            "more users failed than --max-failures allows; look at their errors before going on"
-                .into()
+            "more users failed than --max-failures allows; look at their errors before going on".into()
         }
-        Ending::Refused(why) => format!(
-            "the service refuses the caller ({why}); check the credentials and that they are a superuser's"
-        ),
-        Ending::EndpointDown(why) => format!(
-            "the endpoint gives no answer ({why}); check --endpoint-url, --region and the network"
-        ),
-        Ending::LedgerFailed => {
-            "the ledger can't be written; free space or make it writable".into()
+        Ending::Refused(why) => {
+            format!("the service refuses the caller ({why}); check the credentials and that they are a superuser's")
         }
+        Ending::EndpointDown(why) => {
+            format!("the endpoint gives no answer ({why}); check --endpoint-url, --region and the network")
+        }
+        Ending::LedgerFailed => "the ledger can't be written; free space or make it writable".into(),
     })
 }
 

@@ -159,12 +159,7 @@ struct Dispatcher<'a> {
 }
 
 impl Dispatcher<'_> {
-    async fn run(
-        &mut self,
-        events: &mut UnboundedReceiver<Event>,
-        shutdown: &Shutdown,
-        show: &mut dyn FnMut(&Tally),
-    ) {
+    async fn run(&mut self, events: &mut UnboundedReceiver<Event>, shutdown: &Shutdown, show: &mut dyn FnMut(&Tally)) {
         let mut tick = tokio::time::interval(TICK);
         let mut sample = tokio::time::interval(SAMPLE);
         sample.tick().await;
@@ -231,9 +226,7 @@ impl Dispatcher<'_> {
             let job = if retry {
                 self.retries.pop().map(|waiting| waiting.job)
             } else {
-                self.fresh
-                    .pop_front()
-                    .map(|(claim, task)| Job::new(claim, task))
+                self.fresh.pop_front().map(|(claim, task)| Job::new(claim, task))
             };
             if let Some(job) = job {
                 self.launch(job);
@@ -246,15 +239,8 @@ impl Dispatcher<'_> {
     fn ask_for_more(&mut self) {
         // At a low rate a claim is no more than a second's work, so that a crash
         // leaves no one needlessly in doubt.
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped"
-        )]
-        let second = self
-            .pacer
-            .rate()
-            .map_or(CLAIM, |rate| rate.clamp(1.0, 1e6) as usize);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+        let second = self.pacer.rate().map_or(CLAIM, |rate| rate.clamp(1.0, 1e6) as usize);
         let claim = second.min(CLAIM);
         if !self.claiming && !self.exhausted && self.fresh.len() <= claim / 2 {
             self.claiming = true;
@@ -380,8 +366,7 @@ impl Dispatcher<'_> {
                 if failure.cause == Cause::Unreadable {
                     self.breaker.good();
                 } else {
-                    self.breaker
-                        .bad(job.task.number, failure.status.is_some(), now);
+                    self.breaker.bad(job.task.number, failure.status.is_some(), now);
                 }
                 if self.breaker.health(exhausted, now) == Health::Down {
                     self.stop(Ending::EndpointDown(failure.to_string()));
@@ -402,20 +387,12 @@ impl Dispatcher<'_> {
         }
         self.tally.retried += 1;
         let asked = failure.retry_after.unwrap_or_default().min(RETRY_AFTER_CAP);
-        self.retries.push(Waiting {
-            due: Instant::now() + wait.max(asked),
-            job,
-        });
+        self.retries.push(Waiting { due: Instant::now() + wait.max(asked), job });
     }
 
     fn succeed(&mut self, mut job: Job, reset: Reset) {
         job.late(self.rules.token_window);
-        tracing::debug!(
-            user = job.task.user_id,
-            line = job.task.line,
-            request_id = reset.request_id,
-            "reset"
-        );
+        tracing::debug!(user = job.task.user_id, line = job.task.line, request_id = reset.request_id, "reset");
         self.record(job, Status::Succeeded, |outcome| {
             outcome.doubtful_since = None;
             outcome.request_id = reset.request_id;
@@ -425,11 +402,7 @@ impl Dispatcher<'_> {
 
     /// The user's last answer of this run was a failure.
     fn fail(&mut self, job: Job, failure: Failure) {
-        let status = if job.doubtful_since.is_some() {
-            Status::Unknown
-        } else {
-            Status::Failed
-        };
+        let status = if job.doubtful_since.is_some() { Status::Unknown } else { Status::Failed };
         tracing::warn!(
             user = job.task.user_id,
             line = job.task.line,
@@ -451,8 +424,7 @@ impl Dispatcher<'_> {
         if job.doubtful_since.is_some() {
             self.record(job, Status::Unknown, |outcome| {
                 outcome.error_code = Some("Interrupted".into());
-                outcome.error_message =
-                    Some("the run stopped before an answer settled this user; run again".into());
+                outcome.error_message = Some("the run stopped before an answer settled this user; run again".into());
             });
         }
     }
@@ -483,11 +455,7 @@ impl Dispatcher<'_> {
         self.ended += 1;
         if status != Status::Succeeded {
             self.failed += 1;
-            if self
-                .rules
-                .max_failures
-                .is_some_and(|most| most.exceeded(self.failed, self.ended))
-            {
+            if self.rules.max_failures.is_some_and(|most| most.exceeded(self.failed, self.ended)) {
                 self.stop(Ending::TooManyFailures);
             }
         }
@@ -531,10 +499,7 @@ impl Job {
     /// If the service may have forgotten the token before the request just
     /// answered reached it, that request may have reset the user once more.
     fn late(&mut self, window: Duration) {
-        if self
-            .doubtful_since
-            .is_some_and(|since| Millis::now().is_past(since, window))
-        {
+        if self.doubtful_since.is_some_and(|since| Millis::now().is_past(since, window)) {
             self.again = true;
             self.doubtful_since = Some(self.sent_at);
         }
@@ -543,9 +508,7 @@ impl Job {
 
 /// Full jitter: anything up to the base doubled per try.
 fn back_off(tries: u32, cap: Duration) -> Duration {
-    let most = BASE
-        .saturating_mul(1 << tries.saturating_sub(1).min(16))
-        .min(cap);
+    let most = BASE.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(cap);
     most.mul_f64(rand::rng().random::<f64>())
 }
 

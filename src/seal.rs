@@ -36,9 +36,7 @@ pub enum SealError {
         why: String,
     },
     /// A post-quantum recipient.
-    #[error(
-        "{0}post-quantum recipients (age1pq1…) are not supported yet; use an age1… key of the classic kind"
-    )]
+    #[error("{0}post-quantum recipients (age1pq1…) are not supported yet; use an age1… key of the classic kind")]
     PostQuantum(String),
     /// A secret key where a public one belongs.
     #[error(
@@ -64,14 +62,10 @@ pub enum SealError {
     #[error("the passphrase is empty; choose one, or encrypt to a recipient with -r")]
     EmptyPassphrase,
     /// Encryption does not work with these recipients.
-    #[error(
-        "can't encrypt to these recipients ({0}); check -r and -R, and that a plugin's program is installed"
-    )]
+    #[error("can't encrypt to these recipients ({0}); check -r and -R, and that a plugin's program is installed")]
     Encrypt(String),
     /// An identity that can't be read.
-    #[error(
-        "the identity {0}: {1}; name a file with an AGE-SECRET-KEY or an SSH private key with -i"
-    )]
+    #[error("the identity {0}: {1}; name a file with an AGE-SECRET-KEY or an SSH private key with -i")]
     Identity(String, String),
     /// A file that does not open.
     #[error("{0} can't be decrypted ({1}); {2}")]
@@ -93,18 +87,10 @@ impl Seal {
     ///
     /// # Errors
     /// A key can't be used, or a file can't be read.
-    pub fn to_recipients(
-        keys: &[String],
-        files: &[PathBuf],
-        armor: bool,
-    ) -> Result<Self, SealError> {
-        let mut all: Vec<(String, String)> = keys
-            .iter()
-            .map(|key| (String::new(), key.trim().to_owned()))
-            .collect();
+    pub fn to_recipients(keys: &[String], files: &[PathBuf], armor: bool) -> Result<Self, SealError> {
+        let mut all: Vec<(String, String)> = keys.iter().map(|key| (String::new(), key.trim().to_owned())).collect();
         for path in files {
-            let text = fs::read_to_string(path)
-                .map_err(|error| SealError::RecipientsFile(path.clone(), error))?;
+            let text = fs::read_to_string(path).map_err(|error| SealError::RecipientsFile(path.clone(), error))?;
             let before = all.len();
             for (at, line) in text.lines().enumerate() {
                 let line = line.trim();
@@ -122,35 +108,19 @@ impl Seal {
             if key.starts_with("age1pq1") {
                 return Err(SealError::PostQuantum(place));
             }
-            if key.to_ascii_uppercase().starts_with("AGE-SECRET-KEY") || key.contains("PRIVATE KEY")
-            {
+            if key.to_ascii_uppercase().starts_with("AGE-SECRET-KEY") || key.contains("PRIVATE KEY") {
                 return Err(SealError::SecretKey(place));
             }
-            let read = read_recipients(
-                vec![key.clone()],
-                vec![],
-                vec![],
-                None,
-                &mut StdinGuard::new(true),
-            );
+            let read = read_recipients(vec![key.clone()], vec![], vec![], None, &mut StdinGuard::new(true));
             match read {
                 Ok(parsed) => recipients.extend(parsed),
                 Err(error) => {
-                    return Err(SealError::Recipient {
-                        place,
-                        recipient: key,
-                        why: plain(&error),
-                    });
+                    return Err(SealError::Recipient { place, recipient: key, why: plain(&error) });
                 }
             }
             readers.push(key);
         }
-        Self {
-            recipients,
-            readers,
-            armor,
-        }
-        .tried()
+        Self { recipients, readers, armor }.tried()
     }
 
     /// Encrypts with a passphrase.
@@ -163,12 +133,8 @@ impl Seal {
         }
         let mut recipient = scrypt::Recipient::new(passphrase);
         recipient.set_work_factor(WORK_FACTOR);
-        Self {
-            recipients: vec![Box::new(recipient)],
-            readers: vec!["whoever knows the passphrase".into()],
-            armor,
-        }
-        .tried()
+        Self { recipients: vec![Box::new(recipient)], readers: vec!["whoever knows the passphrase".into()], armor }
+            .tried()
     }
 
     /// Encrypts something, so that what can't work is known before any reset.
@@ -191,17 +157,10 @@ impl Seal {
     /// # Errors
     /// A recipient fails, or the header can't be written.
     pub fn writer<W: Write>(&self, output: W) -> io::Result<Sealed<W>> {
-        let format = if self.armor {
-            Format::AsciiArmor
-        } else {
-            Format::Binary
-        };
-        let recipients = self
-            .recipients
-            .iter()
-            .map(|recipient| &**recipient as &dyn Recipient);
-        let encryptor = Encryptor::with_recipients(recipients)
-            .map_err(|error: EncryptError| io::Error::other(plain(&error)))?;
+        let format = if self.armor { Format::AsciiArmor } else { Format::Binary };
+        let recipients = self.recipients.iter().map(|recipient| &**recipient as &dyn Recipient);
+        let encryptor =
+            Encryptor::with_recipients(recipients).map_err(|error: EncryptError| io::Error::other(plain(&error)))?;
         let stream = encryptor.wrap_output(ArmoredWriter::wrap_output(output, format)?)?;
         Ok(Sealed(stream))
     }
@@ -239,15 +198,9 @@ pub fn passphrase(file: Option<&Path>, confirm: bool) -> Result<SecretString, Se
         let mut line = String::new();
         let read = fs::File::open(path).and_then(|file| BufReader::new(file).read_line(&mut line));
         read.map_err(|error| SealError::Io(path.to_owned(), error))?;
-        return Ok(SecretString::from(
-            line.trim_end_matches(['\n', '\r']).to_owned(),
-        ));
+        return Ok(SecretString::from(line.trim_end_matches(['\n', '\r']).to_owned()));
     }
-    let ask = |prompt: &str| {
-        rpassword::prompt_password(prompt)
-            .map(SecretString::from)
-            .map_err(SealError::Passphrase)
-    };
+    let ask = |prompt: &str| rpassword::prompt_password(prompt).map(SecretString::from).map_err(SealError::Passphrase);
     let first = ask("Passphrase: ")?;
     if confirm && ask("Again: ")?.expose_secret() != first.expose_secret() {
         return Err(SealError::PassphraseMismatch);
@@ -276,44 +229,28 @@ pub fn decrypt(
         };
         SealError::Decrypt(path.to_owned(), plain(error), remedy)
     };
-    let input: Box<dyn Read> = if path.as_os_str() == "-" {
-        Box::new(io::stdin())
-    } else {
-        Box::new(fs::File::open(path).map_err(io_error)?)
-    };
-    let decryptor = Decryptor::new_buffered(ArmoredReader::new(BufReader::new(input)))
-        .map_err(|e| broken(&e))?;
+    let input: Box<dyn Read> =
+        if path.as_os_str() == "-" { Box::new(io::stdin()) } else { Box::new(fs::File::open(path).map_err(io_error)?) };
+    let decryptor = Decryptor::new_buffered(ArmoredReader::new(BufReader::new(input))).map_err(|e| broken(&e))?;
     let keys: Vec<Box<dyn Identity>> = if decryptor.is_scrypt() {
         let mut identity = scrypt::Identity::new(passphrase(passphrase_file, false)?);
         identity.set_max_work_factor(MAX_WORK_FACTOR);
         vec![Box::new(identity)]
     } else {
-        read_identities(
-            identities.to_vec(),
-            Some(MAX_WORK_FACTOR),
-            &mut StdinGuard::new(path.as_os_str() == "-"),
-        )
-        .map_err(|error| SealError::Identity(identities.join(", "), plain(&error)))?
+        read_identities(identities.to_vec(), Some(MAX_WORK_FACTOR), &mut StdinGuard::new(path.as_os_str() == "-"))
+            .map_err(|error| SealError::Identity(identities.join(", "), plain(&error)))?
     };
-    let mut text = decryptor
-        .decrypt(keys.iter().map(|key| &**key))
-        .map_err(|error| broken(&error))?;
+    let mut text = decryptor.decrypt(keys.iter().map(|key| &**key)).map_err(|error| broken(&error))?;
     let mut buffer = vec![0; 64 * 1024];
     loop {
         // Reading and writing fail for different reasons with different remedies.
         let got = text.read(&mut buffer).map_err(|error| {
-            SealError::Decrypt(
-                path.to_owned(),
-                plain(&error),
-                "the file was changed or cut short; use a whole copy",
-            )
+            SealError::Decrypt(path.to_owned(), plain(&error), "the file was changed or cut short; use a whole copy")
         })?;
         if got == 0 {
             return Ok(());
         }
-        output
-            .write_all(&buffer[..got])
-            .map_err(|error| SealError::Io("the output".into(), error))?;
+        output.write_all(&buffer[..got]).map_err(|error| SealError::Io("the output".into(), error))?;
     }
 }
 
@@ -330,35 +267,21 @@ pub fn keygen(output: Option<&Path>, stdout: &mut dyn Write) -> Result<String, S
         identity.to_string().expose_secret()
     ));
     let written = match output {
-        None => stdout
-            .write_all(text.expose_secret().as_bytes())
-            .and_then(|()| stdout.flush()),
+        None => stdout.write_all(text.expose_secret().as_bytes()).and_then(|()| stdout.flush()),
         Some(path) => OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(path)
-            .and_then(|mut file| {
-                file.write_all(text.expose_secret().as_bytes())
-                    .and_then(|()| file.sync_all())
-            }),
+            .and_then(|mut file| file.write_all(text.expose_secret().as_bytes()).and_then(|()| file.sync_all())),
     };
-    written.map_err(|error| {
-        SealError::Io(
-            output.unwrap_or(Path::new("standard output")).to_owned(),
-            error,
-        )
-    })?;
+    written.map_err(|error| SealError::Io(output.unwrap_or(Path::new("standard output")).to_owned(), error))?;
     Ok(public)
 }
 
 /// An error of age in plain text: its messages isolate their arguments with
 /// invisible characters and may hold several lines.
 fn plain(error: &impl std::fmt::Display) -> String {
-    let text: String = error
-        .to_string()
-        .chars()
-        .filter(|c| !matches!(c, '\u{2068}' | '\u{2069}'))
-        .collect();
+    let text: String = error.to_string().chars().filter(|c| !matches!(c, '\u{2068}' | '\u{2069}')).collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -34,9 +34,7 @@ pub enum SettingsError {
     #[error("-a/--armor is for encrypted output; add -r KEY, -R FILE or -p")]
     ArmorAlone,
     /// A binary file on a terminal.
-    #[error(
-        "an encrypted file would garble the terminal; add -a/--armor, or redirect standard output"
-    )]
+    #[error("an encrypted file would garble the terminal; add -a/--armor, or redirect standard output")]
     BinaryOnTerminal,
     /// Standard input twice.
     #[error("standard input can't be both the roster and {0}; use a file for one of them")]
@@ -89,11 +87,7 @@ impl RunSettings {
         if args.armor && !encrypting {
             return Err(SettingsError::ArmorAlone);
         }
-        if destination == Some(Destination::Stdout)
-            && encrypting
-            && !args.armor
-            && stdout_is_terminal
-        {
+        if destination == Some(Destination::Stdout) && encrypting && !args.armor && stdout_is_terminal {
             return Err(SettingsError::BinaryOnTerminal);
         }
         let stdin = Path::new("-");
@@ -131,9 +125,7 @@ impl RunSettings {
         let passphrase = args.passphrase || args.passphrase_file.is_some();
         match (recipients, passphrase) {
             (true, true) => Err(SealError::PassphraseAndRecipients),
-            (true, false) => {
-                Seal::to_recipients(&args.recipient, &args.recipients_file, args.armor).map(Some)
-            }
+            (true, false) => Seal::to_recipients(&args.recipient, &args.recipients_file, args.armor).map(Some),
             (false, true) => {
                 let secret = seal::passphrase(args.passphrase_file.as_deref(), true)?;
                 Seal::with_passphrase(secret, args.armor).map(Some)
@@ -177,12 +169,11 @@ enum Kind {
 }
 
 fn kind(path: &Path) -> Option<Kind> {
-    let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
-    if name.ends_with(".csv.age") {
-        Some(Kind::Encrypted)
-    } else if name.ends_with(".csv") {
-        Some(Kind::Plain)
-    } else {
-        None
+    let is_csv = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+    if is_csv(path) {
+        return Some(Kind::Plain);
     }
+    let inner = path.file_stem().map(Path::new)?;
+    let is_age = path.extension()?.eq_ignore_ascii_case("age");
+    (is_age && is_csv(inner)).then_some(Kind::Encrypted)
 }

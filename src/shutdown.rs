@@ -52,53 +52,46 @@ impl Shutdown {
         let shutdown = Self::default();
         let heard = shutdown.clone();
         let (ready, installed) = std::sync::mpsc::channel();
-        thread::Builder::new()
-            .name("signals".into())
-            .spawn(move || {
-                let runtime = match tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                {
-                    Ok(runtime) => runtime,
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                    return;
+                }
+            };
+            runtime.block_on(async move {
+                let install = || -> io::Result<_> {
+                    // A file-size limit is to be an error of the write, not the
+                    // process's end: having a handler is enough for that.
+                    drop(signal(SignalKind::from_raw(SIGXFSZ))?);
+                    Ok((
+                        signal(SignalKind::interrupt())?,
+                        signal(SignalKind::terminate())?,
+                        signal(SignalKind::hangup())?,
+                    ))
+                };
+                let (mut interrupt, mut terminate, mut hang_up) = match install() {
+                    Ok(signals) => signals,
                     Err(error) => {
                         let _ = ready.send(Err(error));
                         return;
                     }
                 };
-                runtime.block_on(async move {
-                    let install = || -> io::Result<_> {
-                        // A file-size limit is to be an error of the write, not the
-                        // process's end: having a handler is enough for that.
-                        drop(signal(SignalKind::from_raw(SIGXFSZ))?);
-                        Ok((
-                            signal(SignalKind::interrupt())?,
-                            signal(SignalKind::terminate())?,
-                            signal(SignalKind::hangup())?,
-                        ))
+                let _ = ready.send(Ok(()));
+                loop {
+                    let number = tokio::select! {
+                        Some(()) = interrupt.recv() => SIGINT,
+                        Some(()) = terminate.recv() => SIGTERM,
+                        Some(()) = hang_up.recv() => SIGTERM,
                     };
-                    let (mut interrupt, mut terminate, mut hang_up) = match install() {
-                        Ok(signals) => signals,
-                        Err(error) => {
-                            let _ = ready.send(Err(error));
-                            return;
-                        }
-                    };
-                    let _ = ready.send(Ok(()));
-                    loop {
-                        let number = tokio::select! {
-                            Some(()) = interrupt.recv() => SIGINT,
-                            Some(()) = terminate.recv() => SIGTERM,
-                            Some(()) = hang_up.recv() => SIGTERM,
-                        };
-                        if !heard.ask(number) {
-                            leave(number);
-                        }
+                    if !heard.ask(number) {
+                        leave(number);
                     }
-                });
-            })?;
-        installed
-            .recv()
-            .unwrap_or_else(|_| Err(io::Error::other("the signal thread ended")))?;
+                }
+            });
+        })?;
+        installed.recv().unwrap_or_else(|_| Err(io::Error::other("the signal thread ended")))?;
         Ok(shutdown)
     }
 
@@ -109,10 +102,7 @@ impl Shutdown {
 
     /// Tells whether this was the first wish.
     fn ask(&self, number: i32) -> bool {
-        let first = self
-            .first
-            .compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok();
+        let first = self.first.compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         self.wake.notify_one();
         first
     }

@@ -37,10 +37,7 @@ impl Staged {
             Ok(file) => (File::from(file), None),
             // Not every file system has files without a name.
             Err(_) => {
-                let (file, name) = tempfile::Builder::new()
-                    .prefix(PREFIX)
-                    .tempfile_in(folder)?
-                    .into_parts();
+                let (file, name) = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?.into_parts();
                 (file, Some(name))
             }
         };
@@ -63,10 +60,7 @@ impl Staged {
         announce: impl FnOnce(&str) -> Result<(), E>,
     ) -> Result<(), E> {
         self.output.flush()?;
-        let file = self
-            .output
-            .into_inner()
-            .map_err(|error| E::from(error.into_error()))?;
+        let file = self.output.into_inner().map_err(|error| E::from(error.into_error()))?;
         file.sync_all()?;
         announce(&hex(&self.hash.finalize()))?;
         let name = match self.name {
@@ -83,21 +77,11 @@ impl Staged {
 /// Gives a nameless file a hidden name, to be renamed over the real one.
 fn link(file: &File, folder: &Path) -> io::Result<TempPath> {
     // The name of a temporary file that is gone again is free.
-    let hidden = tempfile::Builder::new()
-        .prefix(PREFIX)
-        .tempfile_in(folder)?
-        .into_temp_path()
-        .to_path_buf();
+    let hidden = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?.into_temp_path().to_path_buf();
     if hidden.exists() {
         fs::remove_file(&hidden)?;
     }
-    linkat(
-        CWD,
-        format!("/proc/self/fd/{}", file.as_raw_fd()),
-        CWD,
-        &hidden,
-        AtFlags::SYMLINK_FOLLOW,
-    )?;
+    linkat(CWD, format!("/proc/self/fd/{}", file.as_raw_fd()), CWD, &hidden, AtFlags::SYMLINK_FOLLOW)?;
     TempPath::try_from_path(hidden)
 }
 
@@ -128,10 +112,7 @@ mod tests {
         dropped.write_all(b"secret").unwrap();
         dropped.flush().unwrap();
         drop(dropped);
-        assert_eq!(
-            (names(), fs::read_to_string(&path).unwrap().as_str()),
-            (1, "old")
-        );
+        assert_eq!((names(), fs::read_to_string(&path).unwrap().as_str()), (1, "old"));
 
         let mut staged = Staged::new(folder.path()).unwrap();
         staged.write_all(b"new").unwrap();
@@ -142,26 +123,13 @@ mod tests {
                 Ok(())
             })
             .unwrap();
-        assert_eq!(
-            (names(), fs::read_to_string(&path).unwrap().as_str()),
-            (1, "new")
-        );
+        assert_eq!((names(), fs::read_to_string(&path).unwrap().as_str()), (1, "new"));
         assert_eq!(told, hex(&Sha256::digest(b"new")));
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 
         let mut refused = Staged::new(folder.path()).unwrap();
         refused.write_all(b"newer").unwrap();
-        assert!(
-            refused
-                .publish(&path, |_| Err(io::Error::other("no")))
-                .is_err()
-        );
-        assert_eq!(
-            (names(), fs::read_to_string(&path).unwrap().as_str()),
-            (1, "new")
-        );
+        assert!(refused.publish(&path, |_| Err(io::Error::other("no"))).is_err());
+        assert_eq!((names(), fs::read_to_string(&path).unwrap().as_str()), (1, "new"));
     }
 }

@@ -16,9 +16,7 @@ use crate::outcome::BatchName;
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// Nowhere to put it.
-    #[error(
-        "there is no home folder for the ledgers; name one with --state-dir or FINSPACE_RESET_STATE_DIR"
-    )]
+    #[error("there is no home folder for the ledgers; name one with --state-dir or FINSPACE_RESET_STATE_DIR")]
     NoHome,
     /// It can't be used.
     #[error("the state folder {0}: {1}; make it writable, or name another with --state-dir")]
@@ -48,9 +46,7 @@ pub enum StateError {
     )]
     NoBatch(String, PathBuf),
     /// Another process has the batch.
-    #[error(
-        "batch {batch} is being worked on by process {holder}; wait for it to end, or stop it and run again"
-    )]
+    #[error("batch {batch} is being worked on by process {holder}; wait for it to end, or stop it and run again")]
     Busy {
         /// The batch.
         batch: String,
@@ -75,9 +71,7 @@ impl State {
             Some(folder) => folder.to_owned(),
             None => {
                 let base = etcetera::base_strategy::Xdg::new().map_err(|_| StateError::NoHome)?;
-                base.state_dir()
-                    .unwrap_or_else(|| base.data_dir())
-                    .join("finspace-reset")
+                base.state_dir().unwrap_or_else(|| base.data_dir()).join("finspace-reset")
             }
         };
         Ok(Self { folder })
@@ -86,9 +80,7 @@ impl State {
     /// The part of it for rehearsals, which share nothing with real batches.
     #[must_use]
     pub fn simulated(&self) -> Self {
-        Self {
-            folder: self.folder.join("simulated"),
-        }
+        Self { folder: self.folder.join("simulated") }
     }
 
     /// The folder.
@@ -104,15 +96,8 @@ impl State {
     /// It can't be made or written, or others can write to it.
     pub fn prepare(&self) -> Result<(), StateError> {
         let fail = |error| StateError::Folder(self.folder.clone(), error);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)
-            .map_err(fail)?;
-        let mode = fs::metadata(&self.folder)
-            .map_err(fail)?
-            .permissions()
-            .mode();
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(fail)?;
+        let mode = fs::metadata(&self.folder).map_err(fail)?.permissions().mode();
         if mode & 0o022 != 0 {
             return Err(StateError::Shared(self.folder.clone()));
         }
@@ -131,14 +116,7 @@ impl State {
         };
         let mut names: Vec<BatchName> = entries
             .flatten()
-            .filter_map(|entry| {
-                entry
-                    .file_name()
-                    .to_str()?
-                    .strip_suffix(".ledger")?
-                    .parse()
-                    .ok()
-            })
+            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".ledger")?.parse().ok())
             .collect();
         names.sort();
         Ok(names)
@@ -164,10 +142,7 @@ impl State {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _ = file.read_to_string(&mut holder);
-                return Err(StateError::Busy {
-                    batch: batch.to_string(),
-                    holder: holder.trim().to_owned(),
-                });
+                return Err(StateError::Busy { batch: batch.to_string(), holder: holder.trim().to_owned() });
             }
             Err(TryLockError::Error(error)) => return Err(fail(error)),
         }
@@ -227,15 +202,8 @@ const OUTPUT_ROW: u64 = 500;
 ///
 /// # Errors
 /// It hasn't.
-pub fn check_room(
-    state: &State,
-    output_folder: Option<&Path>,
-    rows: u64,
-) -> Result<(), StateError> {
-    let places = [
-        (Some(state.folder()), LEDGER_ROW, "--state-dir"),
-        (output_folder, OUTPUT_ROW, "--output"),
-    ];
+pub fn check_room(state: &State, output_folder: Option<&Path>, rows: u64) -> Result<(), StateError> {
+    let places = [(Some(state.folder()), LEDGER_ROW, "--state-dir"), (output_folder, OUTPUT_ROW, "--output")];
     for (folder, row, flag) in places {
         let Some(folder) = folder else { continue };
         // A file system that doesn't tell is not a full one.
@@ -246,12 +214,7 @@ pub fn check_room(
         let want = rows.saturating_mul(row) + (64 << 10);
         if free < want {
             let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-            return Err(StateError::Room {
-                path: folder.to_owned(),
-                free: free >> 20,
-                want: mib(want),
-                flag,
-            });
+            return Err(StateError::Room { path: folder.to_owned(), free: free >> 20, want: mib(want), flag });
         }
     }
     Ok(())

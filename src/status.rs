@@ -53,7 +53,7 @@ pub fn status(args: &StatusArgs, printer: &Printer) -> Result<Exit, Error> {
                 continue;
             }
             match read(state, &batch) {
-                Ok(status) => found.push(status),
+                Ok(known) => found.push(known),
                 // One bad ledger must not hide the others.
                 Err(error) => {
                     printer.error(error.to_string());
@@ -68,9 +68,7 @@ pub fn status(args: &StatusArgs, printer: &Printer) -> Result<Exit, Error> {
     let text = match (args.format, &args.batch) {
         (LogFormat::Json, _) => serde_json::to_string_pretty(&found).unwrap_or_default() + "\n",
         (LogFormat::Text, Some(_)) => found.iter().map(detail).collect(),
-        (LogFormat::Text, None) if found.is_empty() && exit == Exit::Success => {
-            "no batches yet\n".into()
-        }
+        (LogFormat::Text, None) if found.is_empty() && exit == Exit::Success => "no batches yet\n".into(),
         (LogFormat::Text, None) => table(&found),
     };
     printer.data(&text).map_err(Error::Stdout)?;
@@ -92,15 +90,8 @@ fn read(state: &State, batch: &BatchName) -> Result<BatchStatus, LedgerError> {
     Ok(BatchStatus {
         batch: batch.to_string(),
         target: ledger.target()?,
-        state: if closed_at.is_some() {
-            "closed"
-        } else {
-            "open"
-        },
-        created_at: ledger
-            .get("created_at")?
-            .and_then(|at| at.parse().ok())
-            .map(|at| Millis(at).to_string()),
+        state: if closed_at.is_some() { "closed" } else { "open" },
+        created_at: ledger.get("created_at")?.and_then(|at| at.parse().ok()).map(|at| Millis(at).to_string()),
         closed_at: closed_at.map(|at| at.to_string()),
         closed_why: ledger.get("closed_why")?,
         running,
@@ -109,36 +100,17 @@ fn read(state: &State, batch: &BatchName) -> Result<BatchStatus, LedgerError> {
         doubt_until: in_doubt.until.map(|until| Millis(until).to_string()),
         output: publication.as_ref().map(|file| file.path.clone()),
         written_at: publication.map(|file| Millis(file.at).to_string()),
-        last_error: ledger.last_error()?.map(|(code, message, line)| LastError {
-            code,
-            message,
-            line,
-        }),
+        last_error: ledger.last_error()?.map(|(code, message, line)| LastError { code, message, line }),
         runs: ledger.runs()?,
     })
 }
 
 fn table(batches: &[BatchStatus]) -> String {
-    let mut rows = vec![
-        [
-            "BATCH", "STATE", "ROWS", "RESET", "FAILED", "UNKNOWN", "PENDING", "TARGET",
-        ]
-        .map(str::to_owned),
-    ];
+    let mut rows =
+        vec![["BATCH", "STATE", "ROWS", "RESET", "FAILED", "UNKNOWN", "PENDING", "TARGET"].map(str::to_owned)];
     for batch in batches {
-        let Counts {
-            rows: all,
-            succeeded,
-            failed,
-            unknown,
-            pending,
-            ..
-        } = batch.counts;
-        let state = if batch.running.is_some() {
-            "running"
-        } else {
-            batch.state
-        };
+        let Counts { rows: all, succeeded, failed, unknown, pending, .. } = batch.counts;
+        let state = if batch.running.is_some() { "running" } else { batch.state };
         rows.push([
             batch.batch.clone(),
             state.into(),
@@ -167,10 +139,7 @@ fn detail(batch: &BatchStatus) -> String {
             "state",
             match (&batch.running, &batch.closed_at) {
                 (Some(process), _) => format!("running, process {process}"),
-                (None, Some(at)) => format!(
-                    "closed at {at}: {}",
-                    batch.closed_why.as_deref().unwrap_or_default()
-                ),
+                (None, Some(at)) => format!("closed at {at}: {}", batch.closed_why.as_deref().unwrap_or_default()),
                 (None, None) => "open".into(),
             },
         ),
@@ -185,37 +154,20 @@ fn detail(batch: &BatchStatus) -> String {
         ("reset again", counts.reset_again.to_string()),
     ];
     if batch.in_doubt.in_flight > 0 {
-        let what = if batch.running.is_some() {
-            "claimed by the run"
-        } else {
-            "left by a run that was stopped; run again"
-        };
+        let what =
+            if batch.running.is_some() { "claimed by the run" } else { "left by a run that was stopped; run again" };
         lines.push(("in flight", format!("{}, {what}", batch.in_doubt.in_flight)));
     }
     if let Some(until) = &batch.doubt_until {
         lines.push((
             "in doubt",
-            format!(
-                "{} can be settled without a new reset until {until}",
-                batch.in_doubt.can_settle
-            ),
+            format!("{} can be settled without a new reset until {until}", batch.in_doubt.can_settle),
         ));
     }
     if let Some(output) = &batch.output {
-        lines.push((
-            "output",
-            format!(
-                "{output}, written at {}",
-                batch.written_at.as_deref().unwrap_or("?")
-            ),
-        ));
+        lines.push(("output", format!("{output}, written at {}", batch.written_at.as_deref().unwrap_or("?"))));
     }
-    if let Some(LastError {
-        code,
-        message,
-        line,
-    }) = &batch.last_error
-    {
+    if let Some(LastError { code, message, line }) = &batch.last_error {
         lines.push(("last error", format!("line {line}: {code}: {message}")));
     }
     for run in &batch.runs {
@@ -224,20 +176,9 @@ fn detail(batch: &BatchStatus) -> String {
             _ if batch.running.is_some() => "going on".into(),
             _ => "ended without a word".into(),
         };
-        lines.push((
-            "run",
-            format!(
-                "{} by {} on {}: {end}",
-                Millis(run.started_at),
-                run.identity,
-                run.host
-            ),
-        ));
+        lines.push(("run", format!("{} by {} on {}: {end}", Millis(run.started_at), run.identity, run.host)));
     }
-    lines
-        .iter()
-        .map(|(name, value)| format!("{name:<13}{value}\n"))
-        .collect()
+    lines.iter().map(|(name, value)| format!("{name:<13}{value}\n")).collect()
 }
 
 /// Runs `finspace-reset close`.
@@ -257,15 +198,9 @@ pub fn close(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
         };
         ledger.close("the operator closed it")?;
         let counts = ledger.counts()?;
-        printer.note(format!(
-            "batch {} is closed: its passwords are erased, its history stays",
-            args.batch
-        ));
+        printer.note(format!("batch {} is closed: its passwords are erased, its history stays", args.batch));
         if counts.to_do() > 0 {
-            printer.note(format!(
-                "{} of its users are still to do; put them in a roster of their own",
-                counts.to_do()
-            ));
+            printer.note(format!("{} of its users are still to do; put them in a roster of their own", counts.to_do()));
         }
         return Ok(Exit::Success);
     }

@@ -125,11 +125,7 @@ impl Summary {
                 retried: self.tally.retried,
                 throttled: self.tally.throttled,
             },
-            rate: RateJson {
-                ceiling: &self.rate,
-                achieved: self.achieved(),
-                found: self.tally.rate_found,
-            },
+            rate: RateJson { ceiling: &self.rate, achieved: self.achieved(), found: self.tally.rate_found },
             in_doubt: InDoubt {
                 users: self.doubt.users,
                 can_settle: self.doubt.can_settle,
@@ -146,8 +142,7 @@ impl Summary {
             None,
             &|_| true,
             |output| {
-                serde_json::to_writer_pretty(&mut *output, &json)
-                    .map_err(|error| failed(error.into()))?;
+                serde_json::to_writer_pretty(&mut *output, &json).map_err(|error| failed(error.into()))?;
                 writeln!(output).map_err(failed)?;
                 Ok(())
             },
@@ -158,31 +153,15 @@ impl Summary {
     /// The lines for people.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let Counts {
-            rows,
-            succeeded,
-            failed,
-            unknown,
-            invalid,
-            duplicate,
-            excluded,
-            pending,
-            reset_again,
-        } = self.counts;
+        let Counts { rows, succeeded, failed, unknown, invalid, duplicate, excluded, pending, reset_again } =
+            self.counts;
         let mut parts = vec![format!("{succeeded} reset")];
         for (count, word) in [
             (failed, "failed"),
             (unknown, "unknown"),
             (pending, "pending"),
             (invalid, "invalid"),
-            (
-                duplicate,
-                if duplicate == 1 {
-                    "duplicate"
-                } else {
-                    "duplicates"
-                },
-            ),
+            (duplicate, if duplicate == 1 { "duplicate" } else { "duplicates" }),
             (excluded, "excluded"),
         ] {
             if count > 0 {
@@ -190,15 +169,9 @@ impl Summary {
             }
         }
         let plural = if rows == 1 { "row" } else { "rows" };
-        let mut lines = vec![format!(
-            "batch {}: {rows} {plural}, {}",
-            self.batch,
-            parts.join(", ")
-        )];
+        let mut lines = vec![format!("batch {}: {rows} {plural}, {}", self.batch, parts.join(", "))];
         if reset_again > 0 {
-            lines.push(format!(
-                "reset again: {reset_again} (an answer was lost and its token had expired)"
-            ));
+            lines.push(format!("reset again: {reset_again} (an answer was lost and its token had expired)"));
         }
         if self.tally.requests > 0 {
             let mut line = format!(
@@ -240,14 +213,12 @@ impl Summary {
             ));
         }
         if self.closed {
-            return (left > 0).then(|| format!("next: the batch is closed; put the {left} users left into a roster of their own"));
+            return (left > 0)
+                .then(|| format!("next: the batch is closed; put the {left} users left into a roster of their own"));
         }
         if left > 0 {
-            let what = if self.limited && self.counts.pending > 0 {
-                "to go on with the rest"
-            } else {
-                "to try them again"
-            };
+            let what =
+                if self.limited && self.counts.pending > 0 { "to go on with the rest" } else { "to try them again" };
             return Some(format!(
                 "next: run the same command again {what}: {left} of {} users are still to do",
                 left + self.counts.succeeded

@@ -56,15 +56,8 @@ impl Vault {
     pub fn create(path: &Path, batch: &str) -> Result<Self, VaultError> {
         let fail = |error| VaultError::Io(path.to_owned(), error);
         let key = Zeroizing::new(XChaCha20Poly1305::generate_key(&mut OsRng));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(fail)?;
-        file.write_all(&key)
-            .and_then(|()| file.sync_all())
-            .map_err(fail)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
+        file.write_all(&key).and_then(|()| file.sync_all()).map_err(fail)?;
         sync_folder(path).map_err(fail)?;
         Ok(Self::with_key(&key, batch, path))
     }
@@ -75,8 +68,7 @@ impl Vault {
     /// The file is missing or not a key.
     pub fn open(path: &Path, batch: &str) -> Result<Self, VaultError> {
         let mut key = Zeroizing::new(Vec::with_capacity(KEY_BYTES + 1));
-        let read =
-            File::open(path).and_then(|file| file.take(KEY_BYTES as u64 + 1).read_to_end(&mut key));
+        let read = File::open(path).and_then(|file| file.take(KEY_BYTES as u64 + 1).read_to_end(&mut key));
         match read {
             Ok(KEY_BYTES) => {}
             Ok(_) => return Err(VaultError::NotAKey(path.to_owned())),
@@ -87,19 +79,11 @@ impl Vault {
         }
         // A copy restored from a backup may have come back with wider access.
         let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
-        Ok(Self::with_key(
-            chacha20poly1305::Key::from_slice(&key),
-            batch,
-            path,
-        ))
+        Ok(Self::with_key(chacha20poly1305::Key::from_slice(&key), batch, path))
     }
 
     fn with_key(key: &chacha20poly1305::Key, batch: &str, path: &Path) -> Self {
-        Self {
-            cipher: XChaCha20Poly1305::new(key),
-            batch: batch.to_owned(),
-            path: path.to_owned(),
-        }
+        Self { cipher: XChaCha20Poly1305::new(key), batch: batch.to_owned(), path: path.to_owned() }
     }
 
     /// Overwrites and removes the key file; sealed passwords are lost with it.
@@ -112,14 +96,9 @@ impl Vault {
         match OpenOptions::new().write(true).open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(fail(error)),
-            Ok(mut file) => file
-                .write_all(&[0; KEY_BYTES])
-                .and_then(|()| file.sync_all())
-                .map_err(fail)?,
+            Ok(mut file) => file.write_all(&[0; KEY_BYTES]).and_then(|()| file.sync_all()).map_err(fail)?,
         }
-        fs::remove_file(path)
-            .and_then(|()| sync_folder(path))
-            .map_err(fail)
+        fs::remove_file(path).and_then(|()| sync_folder(path)).map_err(fail)
     }
 
     /// Seals a user's password.
@@ -129,14 +108,8 @@ impl Vault {
     pub fn seal(&self, user_id: &str, password: &Password) -> Result<Vec<u8>, VaultError> {
         let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
         let about = self.about(user_id);
-        let payload = Payload {
-            msg: password.expose().as_bytes(),
-            aad: &about,
-        };
-        let sealed = self
-            .cipher
-            .encrypt(&nonce, payload)
-            .map_err(|_| VaultError::Broken(self.path.clone()))?;
+        let payload = Payload { msg: password.expose().as_bytes(), aad: &about };
+        let sealed = self.cipher.encrypt(&nonce, payload).map_err(|_| VaultError::Broken(self.path.clone()))?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
@@ -148,17 +121,9 @@ impl Vault {
         let broken = || VaultError::Broken(self.path.clone());
         let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES).ok_or_else(broken)?;
         let about = self.about(user_id);
-        let payload = Payload {
-            msg: sealed,
-            aad: &about,
-        };
-        let text = self
-            .cipher
-            .decrypt(XNonce::from_slice(nonce), payload)
-            .map_err(|_| broken())?;
-        String::from_utf8(text)
-            .map(Password::new)
-            .map_err(|_| broken())
+        let payload = Payload { msg: sealed, aad: &about };
+        let text = self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| broken())?;
+        String::from_utf8(text).map(Password::new).map_err(|_| broken())
     }
 
     /// What a sealed password is bound to. A batch name holds no line break.
@@ -183,35 +148,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.key");
         let vault = Vault::create(&path, "a").unwrap();
-        let sealed = vault
-            .seal("alice", &Password::new("s3cret=\",".into()))
-            .unwrap();
+        let sealed = vault.seal("alice", &Password::new("s3cret=\",".into())).unwrap();
         assert!(!sealed.windows(6).any(|part| part == b"s3cret"));
         let again = Vault::open(&path, "a").unwrap();
-        assert_eq!(
-            again.unseal("alice", &sealed).unwrap().expose(),
-            "s3cret=\","
-        );
+        assert_eq!(again.unseal("alice", &sealed).unwrap().expose(), "s3cret=\",");
         assert!(again.unseal("bob", &sealed).is_err());
-        assert!(
-            Vault::open(&path, "b")
-                .unwrap()
-                .unseal("alice", &sealed)
-                .is_err()
-        );
+        assert!(Vault::open(&path, "b").unwrap().unseal("alice", &sealed).is_err());
         let mut changed = sealed.clone();
         *changed.last_mut().unwrap() ^= 1;
         assert!(again.unseal("alice", &changed).is_err());
         assert!(again.unseal("alice", &sealed[..10]).is_err());
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         Vault::destroy(&path).unwrap();
-        assert!(matches!(
-            Vault::open(&path, "a"),
-            Err(VaultError::Missing(_))
-        ));
+        assert!(matches!(Vault::open(&path, "a"), Err(VaultError::Missing(_))));
         Vault::destroy(&path).unwrap();
     }
 }

@@ -59,14 +59,10 @@ pub enum ConnectionError {
     )]
     NoProfile(String),
     /// An endpoint that is no URL.
-    #[error(
-        "the endpoint {0:?} is not an http:// or https:// URL; check --endpoint-url and AWS_ENDPOINT_URL"
-    )]
+    #[error("the endpoint {0:?} is not an http:// or https:// URL; check --endpoint-url and AWS_ENDPOINT_URL")]
     BadEndpoint(String),
     /// A CA bundle that can't be used.
-    #[error(
-        "the CA bundle {0}: {1}; name a PEM file of certificates with --ca-bundle or AWS_CA_BUNDLE"
-    )]
+    #[error("the CA bundle {0}: {1}; name a PEM file of certificates with --ca-bundle or AWS_CA_BUNDLE")]
     BadBundle(PathBuf, String),
     /// No credentials at the start.
     #[error(
@@ -79,10 +75,7 @@ pub enum ConnectionError {
 ///
 /// # Errors
 /// Region, profile, endpoint or CA bundle are missing or wrong.
-pub async fn connect(
-    options: &Options,
-    concurrency: usize,
-) -> Result<(Client, Target), ConnectionError> {
+pub async fn connect(options: &Options, concurrency: usize) -> Result<(Client, Target), ConnectionError> {
     let region = region(options).await?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region.clone())
@@ -95,15 +88,10 @@ pub async fn connect(
         loader = loader.endpoint_url(endpoint);
     }
     let shared = loader.load().await;
-    let endpoint =
-        endpoint(&shared, options).unwrap_or_else(|| Target::default_endpoint(region.as_ref()));
-    let parsed = endpoint
-        .parse::<hyper::Uri>()
-        .ok()
-        .filter(|uri| uri.host().is_some());
-    let Some(scheme) = parsed
-        .and_then(|uri| uri.scheme_str().map(str::to_owned))
-        .filter(|s| s == "http" || s == "https")
+    let endpoint = endpoint(&shared, options).unwrap_or_else(|| Target::default_endpoint(region.as_ref()));
+    let parsed = endpoint.parse::<hyper::Uri>().ok().filter(|uri| uri.host().is_some());
+    let Some(scheme) =
+        parsed.and_then(|uri| uri.scheme_str().map(str::to_owned)).filter(|s| s == "http" || s == "https")
     else {
         return Err(ConnectionError::BadEndpoint(endpoint));
     };
@@ -134,28 +122,16 @@ pub async fn connect(
     let (client, credentials) = match &options.environment_id {
         None => (client, credentials),
         Some(environment_id) => {
-            let issued = Renewing::new(Origin::FinSpace {
-                client,
-                environment_id: environment_id.clone(),
-            });
+            let issued = Renewing::new(Origin::FinSpace { client, environment_id: environment_id.clone() });
             (sdk::Client::from_conf(build(issued.clone())), issued)
         }
     };
-    Ok((
-        Client::new(client, credentials, options.read_timeout),
-        target,
-    ))
+    Ok((Client::new(client, credentials, options.read_timeout), target))
 }
 
 /// A client for an endpoint on this machine with fixed credentials.
 #[must_use]
-pub fn connect_simulated(
-    endpoint: &str,
-    region: &'static str,
-    key: &str,
-    secret: &str,
-    concurrency: usize,
-) -> Client {
+pub fn connect_simulated(endpoint: &str, region: &'static str, key: &str, secret: &str, concurrency: usize) -> Client {
     let options = Options {
         region: None,
         profile: None,
@@ -166,33 +142,20 @@ pub fn connect_simulated(
         read_timeout: Some(Duration::from_mins(1)),
         environment_id: None,
     };
-    let credentials = Renewing::new(Origin::Fixed(aws_credential_types::Credentials::new(
-        key,
-        secret,
-        None,
-        None,
-        "simulator",
-    )));
+    let credentials =
+        Renewing::new(Origin::Fixed(aws_credential_types::Credentials::new(key, secret, None, None, "simulator")));
     let config = sdk::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(region))
         .endpoint_url(endpoint)
-        .http_client(
-            HttpBuilder::new()
-                .pool_max_idle_per_host(concurrency)
-                .build_http(),
-        )
+        .http_client(HttpBuilder::new().pool_max_idle_per_host(concurrency).build_http())
         .credentials_provider(credentials.clone())
         .identity_cache(sdk::config::IdentityCache::no_cache())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(&options))
         .stalled_stream_protection(sdk::config::StalledStreamProtectionConfig::disabled())
         .build();
-    Client::new(
-        sdk::Client::from_conf(config),
-        credentials,
-        options.read_timeout,
-    )
+    Client::new(sdk::Client::from_conf(config), credentials, options.read_timeout)
 }
 
 /// `--region`, else the environment, else the profile. Not the machine's
@@ -237,44 +200,27 @@ fn timeouts(options: &Options) -> TimeoutConfig {
 }
 
 fn bundle(options: &Options) -> Option<PathBuf> {
-    let from_environment = || {
-        std::env::var_os("AWS_CA_BUNDLE")
-            .filter(|path| !path.is_empty())
-            .map(PathBuf::from)
-    };
+    let from_environment = || std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(PathBuf::from);
     options.ca_bundle.clone().or_else(from_environment)
 }
 
-fn http_client(
-    options: &Options,
-    scheme: &str,
-    concurrency: usize,
-) -> Result<SharedHttpClient, ConnectionError> {
+fn http_client(options: &Options, scheme: &str, concurrency: usize) -> Result<SharedHttpClient, ConnectionError> {
     if scheme == "http" {
-        return Ok(HttpBuilder::new()
-            .pool_max_idle_per_host(concurrency)
-            .build_http());
+        return Ok(HttpBuilder::new().pool_max_idle_per_host(concurrency).build_http());
     }
     if options.no_verify_ssl {
         return Ok(insecure::client());
     }
-    let mut builder = HttpBuilder::new()
-        .pool_max_idle_per_host(concurrency)
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+    let mut builder =
+        HttpBuilder::new().pool_max_idle_per_host(concurrency).tls_provider(Provider::Rustls(CryptoMode::AwsLc));
     if let Some(path) = bundle(options) {
         let bad = |what: String| ConnectionError::BadBundle(path.clone(), what);
         let pem = std::fs::read(&path).map_err(|error| bad(error.to_string()))?;
-        if !pem
-            .windows(27)
-            .any(|part| part == b"-----BEGIN CERTIFICATE-----")
-        {
+        if !pem.windows(27).any(|part| part == b"-----BEGIN CERTIFICATE-----") {
             return Err(bad("holds no certificate".into()));
         }
         let trust = TrustStore::empty().with_pem_certificate(pem);
-        let context = TlsContext::builder()
-            .with_trust_store(trust)
-            .build()
-            .map_err(|error| bad(error.to_string()))?;
+        let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| bad(error.to_string()))?;
         builder = builder.tls_context(context);
     }
     Ok(builder.build_https())

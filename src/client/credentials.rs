@@ -56,10 +56,7 @@ impl Renewing {
     /// Credentials from `origin`, fetched when first needed.
     #[must_use]
     pub fn new(origin: Origin) -> Self {
-        Self {
-            origin: Arc::new(origin),
-            current: Arc::default(),
-        }
+        Self { origin: Arc::new(origin), current: Arc::default() }
     }
 
     /// The current credentials, renewed if they are about to expire.
@@ -79,10 +76,7 @@ impl Renewing {
     /// Forgets the credentials, unless they were renewed since `used`.
     pub async fn forget(&self, used: &str) {
         let mut current = self.current.lock().await;
-        if current
-            .as_ref()
-            .is_some_and(|credentials| credentials.access_key_id() == used)
-        {
+        if current.as_ref().is_some_and(|credentials| credentials.access_key_id() == used) {
             *current = None;
         }
     }
@@ -90,23 +84,16 @@ impl Renewing {
     /// The access key ID in use, to tell [`Renewing::forget`] by.
     pub async fn key_in_use(&self) -> Option<String> {
         let current = self.current.lock().await;
-        current
-            .as_ref()
-            .map(|credentials| credentials.access_key_id().to_owned())
+        current.as_ref().map(|credentials| credentials.access_key_id().to_owned())
     }
 
     async fn fetch(&self) -> Result<Credentials, CredentialsError> {
         match &*self.origin {
             Origin::Fixed(credentials) => Ok(credentials.clone()),
-            Origin::Chain {
-                profile,
-                region,
-                http,
-            } => {
+            Origin::Chain { profile, region, http } => {
                 let mut builder = DefaultCredentialsChain::builder().region(region.clone());
                 if let Some(http) = http {
-                    builder = builder
-                        .configure(ProviderConfig::without_region().with_http_client(http.clone()));
+                    builder = builder.configure(ProviderConfig::without_region().with_http_client(http.clone()));
                     builder = builder.region(region.clone());
                 }
                 if let Some(profile) = profile {
@@ -114,59 +101,34 @@ impl Renewing {
                 }
                 builder.build().await.provide_credentials().await
             }
-            Origin::FinSpace {
-                client,
-                environment_id,
-            } => from_finspace(client, environment_id).await,
+            Origin::FinSpace { client, environment_id } => from_finspace(client, environment_id).await,
         }
     }
 }
 
 #[allow(deprecated, reason = "the whole service is; see the README")]
-async fn from_finspace(
-    client: &sdk::Client,
-    environment_id: &str,
-) -> Result<Credentials, CredentialsError> {
+async fn from_finspace(client: &sdk::Client, environment_id: &str) -> Result<Credentials, CredentialsError> {
     let answer = client
         .get_programmatic_access_credentials()
         .environment_id(environment_id)
         .send()
         .await
         .map_err(|error| CredentialsError::provider_error(Failure::from_sdk(&error)))?;
-    let minutes = answer
-        .duration_in_minutes()
-        .and_then(|minutes| u64::try_from(minutes).ok())
-        .unwrap_or(0);
+    let minutes = answer.duration_in_minutes().and_then(|minutes| u64::try_from(minutes).ok()).unwrap_or(0);
     let granted = answer.credentials();
     let part = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
     let parts = granted.and_then(|granted| {
-        Some((
-            part(granted.access_key_id())?,
-            part(granted.secret_access_key())?,
-            part(granted.session_token()),
-        ))
+        Some((part(granted.access_key_id())?, part(granted.secret_access_key())?, part(granted.session_token())))
     });
     let Some((key, secret, token)) = parts else {
-        return Err(CredentialsError::unhandled(
-            "FinSpace answered without credentials",
-        ));
+        return Err(CredentialsError::unhandled("FinSpace answered without credentials"));
     };
     let until = SystemTime::now() + Duration::from_secs(minutes.max(1) * 60);
-    Ok(Credentials::new(
-        key,
-        secret,
-        token,
-        Some(until),
-        "FinSpace",
-    ))
+    Ok(Credentials::new(key, secret, token, Some(until), "FinSpace"))
 }
 
 fn is_fresh(credentials: &Credentials) -> bool {
-    credentials.expiry().is_none_or(|until| {
-        until
-            .duration_since(SystemTime::now())
-            .is_ok_and(|left| left > MARGIN)
-    })
+    credentials.expiry().is_none_or(|until| until.duration_since(SystemTime::now()).is_ok_and(|left| left > MARGIN))
 }
 
 impl fmt::Debug for Renewing {

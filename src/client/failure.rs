@@ -114,11 +114,7 @@ impl Failure {
     /// No answer within the read time-out.
     #[must_use]
     pub fn timed_out(limit: Duration) -> Self {
-        Self::without_answer(
-            "ReadTimeout",
-            format!("no answer within {limit:?} (--read-timeout)"),
-            true,
-        )
+        Self::without_answer("ReadTimeout", format!("no answer within {limit:?} (--read-timeout)"), true)
     }
 
     fn without_answer(code: &str, message: String, maybe_executed: bool) -> Self {
@@ -153,20 +149,14 @@ impl Failure {
             }
             SdkError::DispatchFailure(dispatch) => match dispatch.as_connector_error() {
                 Some(connector) => from_connector(connector),
-                None => {
-                    Self::without_answer("ConnectionLost", "the connection broke off".into(), true)
-                }
+                None => Self::without_answer("ConnectionLost", "the connection broke off".into(), true),
             },
             SdkError::ResponseError(response) => from_answer(response.raw(), None, None),
             SdkError::ServiceError(service) => {
                 let error = service.err();
                 from_answer(service.raw(), error.code(), error.message())
             }
-            _ => Self::without_answer(
-                "UnknownError",
-                "an error that the SDK does not name".into(),
-                true,
-            ),
+            _ => Self::without_answer("UnknownError", "an error that the SDK does not name".into(), true),
         }
     }
 }
@@ -180,17 +170,11 @@ fn from_connector(error: &aws_smithy_runtime_api::client::result::ConnectorError
         return Failure::without_answer("ReadTimeout", message, true);
     }
     if error.is_user() {
-        return Failure {
-            cause: Cause::Permanent,
-            ..Failure::without_answer("RequestNotBuilt", message, false)
-        };
+        return Failure { cause: Cause::Permanent, ..Failure::without_answer("RequestNotBuilt", message, false) };
     }
     // Without a kind it never was a connection: no credentials, or no signer.
     if error.is_other() && error.as_other().is_none() {
-        return Failure {
-            cause: Cause::Credentials,
-            ..Failure::without_answer("NoCredentials", message, false)
-        };
+        return Failure { cause: Cause::Credentials, ..Failure::without_answer("NoCredentials", message, false) };
     }
     Failure::without_answer("ConnectionLost", message, true)
 }
@@ -262,8 +246,7 @@ fn sort(status: u16, code: Option<&str>) -> (Cause, bool) {
     match status {
         200..=299 => (Cause::Unreadable, true),
         _ if status == 429 || one_of(&THROTTLING) => (Cause::Throttled, false),
-        500.. => (Cause::Server, true),
-        408 => (Cause::Server, true),
+        408 | 500.. => (Cause::Server, true),
         409 => (Cause::Conflict, false),
         _ if one_of(&EXPIRED) => (Cause::Expired, false),
         _ if status == 401 || one_of(&CREDENTIALS) => (Cause::Credentials, false),
@@ -304,12 +287,7 @@ mod tests {
             (403, Some("AccessDeniedException"), Denied, false),
             (403, Some("UnrecognizedClientException"), Credentials, false),
             (403, Some("InvalidSignatureException"), Credentials, false),
-            (
-                403,
-                Some("MissingAuthenticationTokenException"),
-                Credentials,
-                false,
-            ),
+            (403, Some("MissingAuthenticationTokenException"), Credentials, false),
             (403, Some("ExpiredTokenException"), Expired, false),
             (400, Some("ExpiredToken"), Expired, false),
             (429, None, Throttled, false),

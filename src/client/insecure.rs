@@ -24,24 +24,14 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 /// An HTTP client that trusts every certificate.
 pub fn client() -> SharedHttpClient {
     let crypto = Arc::new(aws_lc_rs::default_provider());
-    let versions =
-        ClientConfig::builder_with_provider(crypto.clone()).with_safe_default_protocol_versions();
+    let versions = ClientConfig::builder_with_provider(crypto.clone()).with_safe_default_protocol_versions();
     let Ok(versions) = versions else {
         // aws-lc offers every safe version; this would be a build without any.
         return aws_smithy_http_client::Builder::new().build_http();
     };
-    let tls = versions
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Trusting(crypto)))
-        .with_no_client_auth();
-    let https = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http1()
-        .build();
-    let connector = SharedHttpConnector::new(Connector(
-        Client::builder(TokioExecutor::new()).build(https),
-    ));
+    let tls = versions.dangerous().with_custom_certificate_verifier(Arc::new(Trusting(crypto))).with_no_client_auth();
+    let https = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+    let connector = SharedHttpConnector::new(Connector(Client::builder(TokioExecutor::new()).build(https)));
     http_client_fn(move |_, _| connector.clone())
 }
 
@@ -52,13 +42,8 @@ impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.0.clone();
         HttpConnectorFuture::new(async move {
-            let request = request
-                .try_into_http1x()
-                .map_err(|error| ConnectorError::user(error.into()))?;
-            let response = client
-                .request(request)
-                .await
-                .map_err(|error| ConnectorError::io(error.into()))?;
+            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let response = client.request(request).await.map_err(|error| ConnectorError::io(error.into()))?;
             HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
@@ -87,12 +72,7 @@ impl ServerCertVerifier for Trusting {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
+        verify_tls12_signature(message, cert, signature, &self.0.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -101,12 +81,7 @@ impl ServerCertVerifier for Trusting {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
+        verify_tls13_signature(message, cert, signature, &self.0.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -39,11 +39,7 @@ pub struct Client {
 
 impl Client {
     fn new(sdk: sdk::Client, credentials: Renewing, read_timeout: Option<Duration>) -> Self {
-        Self {
-            sdk,
-            credentials,
-            read_timeout,
-        }
+        Self { sdk, credentials, read_timeout }
     }
 
     /// Makes sure that there are credentials, and says whose they are: an
@@ -76,12 +72,7 @@ impl Client {
     #[allow(deprecated, reason = "the whole service is; see the README")]
     pub async fn reset(&self, user_id: &str, token: Uuid) -> Result<Reset, Failure> {
         let key = self.credentials.key_in_use().await;
-        let call = self
-            .sdk
-            .reset_user_password()
-            .user_id(user_id)
-            .client_token(token.hyphenated().to_string())
-            .send();
+        let call = self.sdk.reset_user_password().user_id(user_id).client_token(token.hyphenated().to_string()).send();
         let answer = self.within(call).await;
         let answer = match answer {
             Ok(answer) => answer,
@@ -96,28 +87,18 @@ impl Client {
         };
         let request_id = answer.request_id().map(str::to_owned);
         if answer.user_id().is_some_and(|answered| answered != user_id) {
-            return Err(Failure::unreadable(
-                "the answer is about another user",
-                request_id,
-            ));
+            return Err(Failure::unreadable("the answer is about another user", request_id));
         }
         match answer.temporary_password() {
-            Some(password) if !password.is_empty() => Ok(Reset {
-                password: Password::new(password.to_owned()),
-                request_id,
-            }),
-            _ => Err(Failure::unreadable(
-                "the answer holds no password",
-                request_id,
-            )),
+            Some(password) if !password.is_empty() => {
+                Ok(Reset { password: Password::new(password.to_owned()), request_id })
+            }
+            _ => Err(Failure::unreadable("the answer holds no password", request_id)),
         }
     }
 
     /// Waits for a call no longer than the read time-out.
-    async fn within<T, E>(
-        &self,
-        call: impl Future<Output = Result<T, sdk::error::SdkError<E>>>,
-    ) -> Result<T, Failure>
+    async fn within<T, E>(&self, call: impl Future<Output = Result<T, sdk::error::SdkError<E>>>) -> Result<T, Failure>
     where
         E: sdk::error::ProvideErrorMetadata + std::error::Error + 'static,
     {

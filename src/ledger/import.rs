@@ -49,24 +49,14 @@ impl Ledger {
         let fail = |error| LedgerError::of(&self.place.ledger, error);
         // Dropping a transaction rolls it back: an error leaves the old rows.
         let transaction = self.db.unchecked_transaction().map_err(fail)?;
-        let known: i64 = self
-            .db
-            .query_row("SELECT coalesce(max(n) + 1, 0) FROM users", [], |row| {
-                row.get(0)
-            })
-            .map_err(fail)?;
+        let known: i64 =
+            self.db.query_row("SELECT coalesce(max(n) + 1, 0) FROM users", [], |row| row.get(0)).map_err(fail)?;
         let mut next = known;
         let mut kept: i64 = 0;
         self.db.execute("DELETE FROM rows", []).map_err(fail)?;
         {
-            let mut find = self
-                .db
-                .prepare("SELECT n FROM users WHERE user_id = ?1")
-                .map_err(fail)?;
-            let mut add = self
-                .db
-                .prepare("INSERT INTO users (n, user_id) VALUES (?1, ?2)")
-                .map_err(fail)?;
+            let mut find = self.db.prepare("SELECT n FROM users WHERE user_id = ?1").map_err(fail)?;
+            let mut add = self.db.prepare("INSERT INTO users (n, user_id) VALUES (?1, ?2)").map_err(fail)?;
             let mut put = self
                 .db
                 .prepare("INSERT INTO rows (row, line, kind, n, note, cells) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
@@ -78,13 +68,8 @@ impl Ledger {
                     Some(id) => {
                         // In a new batch only a repeated user can be there already.
                         let look = known > 0 || row.kind == RowKind::Duplicate;
-                        let found: Option<i64> = if look {
-                            find.query_row([id], |row| row.get(0))
-                                .optional()
-                                .map_err(fail)?
-                        } else {
-                            None
-                        };
+                        let found: Option<i64> =
+                            if look { find.query_row([id], |row| row.get(0)).optional().map_err(fail)? } else { None };
                         let repeats = row.kind == RowKind::Duplicate;
                         if found.is_some_and(|n| n < known) && !repeats {
                             kept += 1;
@@ -113,9 +98,6 @@ impl Ledger {
         }
         self.set("import_key", key)?;
         transaction.commit().map_err(fail)?;
-        Ok(Imported {
-            added: u64::try_from(next - known).unwrap_or(0),
-            lost: u64::try_from(known - kept).unwrap_or(0),
-        })
+        Ok(Imported { added: u64::try_from(next - known).unwrap_or(0), lost: u64::try_from(known - kept).unwrap_or(0) })
     }
 }

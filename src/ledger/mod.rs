@@ -32,9 +32,7 @@ const SEQ_PER_RUN: i64 = 1 << 40;
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The file is no ledger.
-    #[error(
-        "{0} is not a finspace-reset ledger; move it out of the state folder, or name another --state-dir"
-    )]
+    #[error("{0} is not a finspace-reset ledger; move it out of the state folder, or name another --state-dir")]
     NotOurs(PathBuf),
     /// The file is from a newer program.
     #[error(
@@ -58,14 +56,10 @@ pub enum LedgerError {
         what: String,
     },
     /// The disk is full.
-    #[error(
-        "the ledger {0} can't grow: the disk is full; free some space and run again to continue"
-    )]
+    #[error("the ledger {0} can't grow: the disk is full; free some space and run again to continue")]
     Full(PathBuf),
     /// The file or its folder can't be written.
-    #[error(
-        "the ledger {0} can't be written; make the file and its folder writable and run again to continue"
-    )]
+    #[error("the ledger {0} can't be written; make the file and its folder writable and run again to continue")]
     ReadOnly(PathBuf),
     /// Anything else that SQLite reports.
     #[error("the ledger {0}: {1}; check its disk and folder, then run again to continue")]
@@ -92,21 +86,15 @@ impl LedgerError {
         let path = path.to_owned();
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full(path),
-            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-                Self::ReadOnly(path)
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Self::ReadOnly(path),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged { path, what: error.to_string() }
             }
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged {
-                path,
-                what: error.to_string(),
-            },
             // A failing write under a file-size limit or a lost disk.
             _ => match error {
                 rusqlite::Error::FromSqlConversionFailure(..)
                 | rusqlite::Error::InvalidColumnType(..)
-                | rusqlite::Error::IntegralValueOutOfRange(..) => Self::Damaged {
-                    path,
-                    what: error.to_string(),
-                },
+                | rusqlite::Error::IntegralValueOutOfRange(..) => Self::Damaged { path, what: error.to_string() },
                 error => Self::Database(path, error),
             },
         }
@@ -126,10 +114,7 @@ impl Place {
     /// The files of `batch` in `folder`.
     #[must_use]
     pub fn new(folder: &Path, batch: &BatchName) -> Self {
-        Self {
-            ledger: folder.join(format!("{batch}.ledger")),
-            key: folder.join(format!("{batch}.key")),
-        }
+        Self { ledger: folder.join(format!("{batch}.ledger")), key: folder.join(format!("{batch}.key")) }
     }
 }
 
@@ -162,14 +147,8 @@ impl Ledger {
             .map_err(|_| LedgerError::ReadOnly(place.ledger.clone()))?;
         let db = Connection::open(&place.ledger).map_err(about)?;
         schema::create(&db).map_err(about)?;
-        let ledger = Self {
-            db,
-            place: place.clone(),
-            batch: batch.to_string(),
-            vault: Some(vault),
-            run: 0,
-            next_seq: 0,
-        };
+        let ledger =
+            Self { db, place: place.clone(), batch: batch.to_string(), vault: Some(vault), run: 0, next_seq: 0 };
         ledger.set("name", batch.as_str())?;
         ledger.set("target", &target.to_string())?;
         ledger.set("created_at", &Millis::now().0.to_string())?;
@@ -185,10 +164,7 @@ impl Ledger {
         match std::fs::metadata(&place.ledger) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Ok(data) if data.len() == 0 => {
-                return Err(LedgerError::Damaged {
-                    path: place.ledger.clone(),
-                    what: "it is empty".into(),
-                });
+                return Err(LedgerError::Damaged { path: place.ledger.clone(), what: "it is empty".into() });
             }
             _ => {}
         }
@@ -204,28 +180,18 @@ impl Ledger {
         // Read-write where possible: reading a WAL whose run was killed needs it.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = schema::open(&place.ledger, flags).or_else(|error| match error {
-            LedgerError::ReadOnly(_) => schema::open(
-                &place.ledger,
-                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-            ),
+            LedgerError::ReadOnly(_) => {
+                schema::open(&place.ledger, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            }
             error => Err(error),
         })?;
         Self::from_db(place, db)
     }
 
     fn from_db(place: &Place, db: Connection) -> Result<Self, LedgerError> {
-        let mut ledger = Self {
-            db,
-            place: place.clone(),
-            batch: String::new(),
-            vault: None,
-            run: 0,
-            next_seq: 0,
-        };
-        let missing = |what: &str| LedgerError::Damaged {
-            path: place.ledger.clone(),
-            what: format!("its {what} is missing"),
-        };
+        let mut ledger = Self { db, place: place.clone(), batch: String::new(), vault: None, run: 0, next_seq: 0 };
+        let missing =
+            |what: &str| LedgerError::Damaged { path: place.ledger.clone(), what: format!("its {what} is missing") };
         ledger.batch = ledger.get("name")?.ok_or_else(|| missing("batch name"))?;
         Ok(ledger)
     }
@@ -263,11 +229,7 @@ impl Ledger {
         if theirs == ours {
             return Ok(());
         }
-        Err(LedgerError::OtherTarget {
-            batch: self.batch.clone(),
-            theirs,
-            ours,
-        })
+        Err(LedgerError::OtherTarget { batch: self.batch.clone(), theirs, ours })
     }
 
     /// The target as the ledger names it.
@@ -284,9 +246,7 @@ impl Ledger {
     /// The ledger can't be read.
     pub fn get(&self, key: &str) -> Result<Option<String>, LedgerError> {
         self.db
-            .query_row("SELECT value FROM batch WHERE key = ?1", [key], |row| {
-                row.get(0)
-            })
+            .query_row("SELECT value FROM batch WHERE key = ?1", [key], |row| row.get(0))
             .optional()
             .map_err(|error| self.error(error))
     }
@@ -297,10 +257,7 @@ impl Ledger {
     /// The ledger can't be written.
     pub fn set(&self, key: &str, value: &str) -> Result<(), LedgerError> {
         self.db
-            .execute(
-                "INSERT OR REPLACE INTO batch (key, value) VALUES (?1, ?2)",
-                [key, value],
-            )
+            .execute("INSERT OR REPLACE INTO batch (key, value) VALUES (?1, ?2)", [key, value])
             .map(drop)
             .map_err(|error| self.error(error))
     }
@@ -310,10 +267,7 @@ impl Ledger {
     /// # Errors
     /// The ledger can't be read.
     pub fn closed_at(&self) -> Result<Option<Millis>, LedgerError> {
-        Ok(self
-            .get("closed_at")?
-            .and_then(|text| text.parse().ok())
-            .map(Millis))
+        Ok(self.get("closed_at")?.and_then(|text| text.parse().ok()).map(Millis))
     }
 
     /// Begins a run: numbers it, and settles what an earlier run left in flight
@@ -322,10 +276,7 @@ impl Ledger {
     /// # Errors
     /// The ledger can't be written.
     pub fn begin_run(&mut self, identity: &str, window: Duration) -> Result<u64, LedgerError> {
-        let host = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         self.db
             .execute(
                 "INSERT INTO runs (started_at, pid, host, identity) VALUES (?1, ?2, ?3, ?4)",
@@ -334,8 +285,7 @@ impl Ledger {
             .map_err(|error| self.error(error))?;
         self.run = self.db.last_insert_rowid();
         self.next_seq = self.run * SEQ_PER_RUN;
-        self.settle_claims(window)
-            .map_err(|error| self.error(error))
+        self.settle_claims(window).map_err(|error| self.error(error))
     }
 
     /// Ends a run with its exit code and what it came to.
@@ -383,14 +333,8 @@ impl Ledger {
         for user in &left {
             // The older doubt stays the start of the window, unless the claim
             // came after its end: then that request may have reset anew.
-            let late = user
-                .since
-                .is_some_and(|since| user.claimed.is_past(since, window));
-            let since = if late {
-                user.claimed
-            } else {
-                user.since.unwrap_or(user.claimed)
-            };
+            let late = user.since.is_some_and(|since| user.claimed.is_past(since, window));
+            let since = if late { user.claimed } else { user.since.unwrap_or(user.claimed) };
             self.append(
                 &Outcome {
                     number: user.n,
@@ -401,9 +345,7 @@ impl Ledger {
                     again: user.again || late,
                     request_id: None,
                     error_code: Some("Interrupted".into()),
-                    error_message: Some(
-                        "a run ended before this user's answer was recorded; run again".into(),
-                    ),
+                    error_message: Some("a run ended before this user's answer was recorded; run again".into()),
                     password: None,
                 },
                 None,
@@ -470,9 +412,7 @@ impl Ledger {
                 .query_row([user_id], |row| Ok((read::status(row, 0)?, row.get(1)?)))
                 .optional()
         };
-        Ok(find()
-            .map_err(|error| self.error(error))?
-            .unwrap_or((Status::Pending, false)))
+        Ok(find().map_err(|error| self.error(error))?.unwrap_or((Status::Pending, false)))
     }
 
     /// Destroys the key and removes the sealed passwords; the history stays.
@@ -507,11 +447,9 @@ impl Ledger {
         }
         let newest: Option<i64> = self
             .db
-            .query_row(
-                "SELECT max(o.at) FROM passwords p JOIN outcomes o ON o.n = p.n WHERE o.status = 1",
-                [],
-                |row| row.get(0),
-            )
+            .query_row("SELECT max(o.at) FROM passwords p JOIN outcomes o ON o.n = p.n WHERE o.status = 1", [], |row| {
+                row.get(0)
+            })
             .map_err(|error| self.error(error))?;
         if newest.is_some_and(|at| Millis::now() > Millis(at).plus(PASSWORD_LIFE)) {
             self.close("its passwords have expired")?;

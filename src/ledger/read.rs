@@ -115,18 +115,15 @@ impl Ledger {
     pub fn doubt(&self, window: Duration) -> Result<Doubt, LedgerError> {
         let mut doubt = Doubt::default();
         let now = Millis::now();
-        self.each(
-            &format!("SELECT o.since {NEWEST} WHERE r.kind IN (0, 3) AND o.status = 3"),
-            |row| {
-                doubt.users += 1;
-                let since = Millis(row.get::<_, Option<i64>>(0)?.unwrap_or(0));
-                if !now.is_past(since, window) {
-                    doubt.can_settle += 1;
-                    doubt.until = doubt.until.max(Some(since.plus(window).0));
-                }
-                Ok(())
-            },
-        )?;
+        self.each(&format!("SELECT o.since {NEWEST} WHERE r.kind IN (0, 3) AND o.status = 3"), |row| {
+            doubt.users += 1;
+            let since = Millis(row.get::<_, Option<i64>>(0)?.unwrap_or(0));
+            if !now.is_past(since, window) {
+                doubt.can_settle += 1;
+                doubt.until = doubt.until.max(Some(since.plus(window).0));
+            }
+            Ok(())
+        })?;
         self.each(
             "SELECT count(*) FROM claims c JOIN users u ON u.n BETWEEN c.first AND c.last
              WHERE NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.n = u.n AND o.seq > c.seq)",
@@ -142,10 +139,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger can't be read, a password does not open, or `visit` failed.
-    pub fn rows<E: From<LedgerError>>(
-        &self,
-        mut visit: impl FnMut(LedgerRow) -> Result<(), E>,
-    ) -> Result<Counts, E> {
+    pub fn rows<E: From<LedgerError>>(&self, mut visit: impl FnMut(LedgerRow) -> Result<(), E>) -> Result<Counts, E> {
         let fail = |error| self.error(error);
         let mut counts = Counts::default();
         let mut statement = self
@@ -159,9 +153,7 @@ impl Ledger {
         let mut rows = statement.query([]).map_err(fail)?;
         while let Some(row) = rows.next().map_err(fail)? {
             let (mut read, sealed) = read_row(row).map_err(fail)?;
-            if let (Some(sealed), Some(user_id), Some(vault)) =
-                (&sealed, &read.user_id, &self.vault)
-            {
+            if let (Some(sealed), Some(user_id), Some(vault)) = (&sealed, &read.user_id, &self.vault) {
                 read.password = Some(vault.unseal(user_id, sealed).map_err(LedgerError::from)?);
             }
             counts.add(read.kind, read.status, read.again, 1);
@@ -176,17 +168,10 @@ impl Ledger {
     /// The ledger can't be read.
     pub fn publications(&self) -> Result<Vec<Publication>, LedgerError> {
         let mut found = Vec::new();
-        self.each(
-            "SELECT path, digest, at FROM publications ORDER BY at DESC, rowid DESC",
-            |row| {
-                found.push(Publication {
-                    path: row.get(0)?,
-                    digest: row.get(1)?,
-                    at: row.get(2)?,
-                });
-                Ok(())
-            },
-        )?;
+        self.each("SELECT path, digest, at FROM publications ORDER BY at DESC, rowid DESC", |row| {
+            found.push(Publication { path: row.get(0)?, digest: row.get(1)?, at: row.get(2)? });
+            Ok(())
+        })?;
         Ok(found)
     }
 
@@ -234,11 +219,7 @@ impl Ledger {
         Ok(found)
     }
 
-    fn each(
-        &self,
-        sql: &str,
-        mut visit: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
-    ) -> Result<(), LedgerError> {
+    fn each(&self, sql: &str, mut visit: impl FnMut(&Row<'_>) -> rusqlite::Result<()>) -> Result<(), LedgerError> {
         let walk = || -> rusqlite::Result<()> {
             let mut statement = self.db.prepare_cached(sql)?;
             let mut rows = statement.query(params![])?;
@@ -254,9 +235,8 @@ impl Ledger {
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<(LedgerRow, Option<Vec<u8>>)> {
     let cells: String = row.get(2)?;
-    let cells = serde_json::from_str(&cells).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error))
-    })?;
+    let cells = serde_json::from_str(&cells)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error)))?;
     let read = LedgerRow {
         line: row.get(0)?,
         kind: kind(row, 1)?,

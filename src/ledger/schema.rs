@@ -99,40 +99,22 @@ pub fn create(db: &Connection) -> rusqlite::Result<()> {
 pub fn open(path: &Path, flags: OpenFlags) -> Result<Connection, LedgerError> {
     let about = |error| LedgerError::of(path, error);
     let db = Connection::open_with_flags(path, flags).map_err(about)?;
-    let number = |pragma: &str| {
-        db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
-            .map_err(about)
-    };
+    let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map_err(about);
     if number("application_id")? != APPLICATION_ID {
         return Err(LedgerError::NotOurs(path.to_owned()));
     }
     let version = number("user_version")?;
     if version > VERSION {
-        return Err(LedgerError::Newer {
-            path: path.to_owned(),
-            version,
-        });
+        return Err(LedgerError::Newer { path: path.to_owned(), version });
     }
     if version < 1 {
-        return Err(LedgerError::Damaged {
-            path: path.to_owned(),
-            what: "it has no format version".into(),
-        });
+        return Err(LedgerError::Damaged { path: path.to_owned(), what: "it has no format version".into() });
     }
     let size = std::fs::metadata(path).map_or(0, |data| data.len());
-    let check = if size <= CHECKED_WHOLE {
-        "integrity_check"
-    } else {
-        "quick_check"
-    };
-    let verdict: String = db
-        .query_row(&format!("PRAGMA {check}(1)"), [], |row| row.get(0))
-        .map_err(about)?;
+    let check = if size <= CHECKED_WHOLE { "integrity_check" } else { "quick_check" };
+    let verdict: String = db.query_row(&format!("PRAGMA {check}(1)"), [], |row| row.get(0)).map_err(about)?;
     if verdict != "ok" {
-        return Err(LedgerError::Damaged {
-            path: path.to_owned(),
-            what: verdict,
-        });
+        return Err(LedgerError::Damaged { path: path.to_owned(), what: verdict });
     }
     if !flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
         configure(&db).map_err(about)?;

@@ -27,7 +27,7 @@ enum Command {
     /// Claim up to so many of the next users.
     Claim(usize),
     /// Append an outcome of a claimed user.
-    Record(Box<Record>),
+    Record(Record),
     /// Keep a sample of the pace.
     Pace(PaceSample),
     /// No request is in flight any more: what is claimed and has no outcome
@@ -77,29 +77,18 @@ impl Writer {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(
-        ledger: Ledger,
-        limit: Option<u64>,
-        events: UnboundedSender<Event>,
-    ) -> std::io::Result<Self> {
+    pub fn start(ledger: Ledger, limit: Option<u64>, events: UnboundedSender<Event>) -> std::io::Result<Self> {
         let (commands, inbox) = mpsc::channel();
         let start = ledger.next_seq;
         let work = Work {
             ledger,
             events,
-            feed: Feed {
-                doubtful: true,
-                after: -1,
-                left: limit.unwrap_or(u64::MAX),
-                start,
-            },
+            feed: Feed { doubtful: true, after: -1, left: limit.unwrap_or(u64::MAX), start },
             open_claims: HashMap::new(),
             unwritten: Vec::new(),
             failed: None,
         };
-        let thread = thread::Builder::new()
-            .name("ledger".into())
-            .spawn(move || work.serve(&inbox))?;
+        let thread = thread::Builder::new().name("ledger".into()).spawn(move || work.serve(&inbox))?;
         Ok(Self { commands, thread })
     }
 
@@ -112,12 +101,8 @@ impl Writer {
 
     /// Hands an outcome over; it counts when [`Event::Recorded`] says so.
     pub fn record(&self, claim: Claim, task: Task, outcome: Outcome) {
-        let record = Record {
-            claim,
-            user_id: task.user_id,
-            outcome,
-        };
-        let _ = self.commands.send(Command::Record(Box::new(record)));
+        let record = Record { claim, user_id: task.user_id, outcome };
+        let _ = self.commands.send(Command::Record(record));
     }
 
     /// Keeps a sample of the pace.
@@ -131,7 +116,6 @@ impl Writer {
     ///
     /// # Panics
     /// If the writer's thread panicked.
-    #[must_use]
     pub fn finish(self) -> (Ledger, Result<(), LedgerError>) {
         let _ = self.commands.send(Command::Finish);
         drop(self.commands);
@@ -149,7 +133,7 @@ struct Work {
     /// How many users of each claim have no outcome yet.
     open_claims: HashMap<Claim, u32>,
     /// Outcomes that a failed commit left behind.
-    unwritten: Vec<Box<Record>>,
+    unwritten: Vec<Record>,
     failed: Option<LedgerError>,
 }
 
@@ -216,11 +200,7 @@ impl Work {
                     break;
                 }
             }
-            let wait = if urgent {
-                Duration::ZERO
-            } else {
-                until.saturating_duration_since(Instant::now())
-            };
+            let wait = if urgent { Duration::ZERO } else { until.saturating_duration_since(Instant::now()) };
             next = match inbox.recv_timeout(wait) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -286,9 +266,7 @@ impl Work {
             }
             self.ledger
                 .db
-                .prepare_cached(
-                    "INSERT INTO claims (seq, first, last, at) VALUES (?1, ?2, ?3, ?4)",
-                )?
+                .prepare_cached("INSERT INTO claims (seq, first, last, at) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![claim, start, last, at.0])?;
             self.open_claims.insert(claim, last - start + 1);
         }
@@ -296,31 +274,20 @@ impl Work {
     }
 
     fn record(&mut self, record: &Record) -> rusqlite::Result<()> {
-        let Record {
-            claim,
-            user_id,
-            outcome,
-            ..
-        } = record;
-        let sealed =
-            match (&outcome.password, &self.ledger.vault) {
-                (Some(password), Some(vault)) => {
-                    let sealed = vault.seal(user_id, password);
-                    Some(sealed.map_err(|error| {
-                        rusqlite::Error::ToSqlConversionFailure(Box::new(error))
-                    })?)
-                }
-                _ => None,
-            };
+        let Record { claim, user_id, outcome, .. } = record;
+        let sealed = match (&outcome.password, &self.ledger.vault) {
+            (Some(password), Some(vault)) => {
+                let sealed = vault.seal(user_id, password);
+                Some(sealed.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?)
+            }
+            _ => None,
+        };
         self.ledger.append(outcome, sealed.as_deref())?;
         if let Some(left) = self.open_claims.get_mut(claim) {
             *left = left.saturating_sub(1);
             if *left == 0 {
                 self.open_claims.remove(claim);
-                self.ledger
-                    .db
-                    .prepare_cached("DELETE FROM claims WHERE seq = ?1")?
-                    .execute([claim])?;
+                self.ledger.db.prepare_cached("DELETE FROM claims WHERE seq = ?1")?.execute([claim])?;
             }
         }
         Ok(())
@@ -329,7 +296,9 @@ impl Work {
     fn keep(&self, sample: PaceSample) -> rusqlite::Result<()> {
         self.ledger
             .db
-            .prepare_cached("INSERT OR REPLACE INTO paces (at, run, sent, throttled, rate) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .prepare_cached(
+                "INSERT OR REPLACE INTO paces (at, run, sent, throttled, rate) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
             .execute(params![
                 sample.at.0,
                 self.ledger.run,

@@ -20,18 +20,8 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 const SAMPLE: u64 = 64 * 1024;
 
 /// Headers of an only column that name the column and not a person.
-const COLUMN_WORDS: [&str; 10] = [
-    "id",
-    "ids",
-    "identifier",
-    "user",
-    "users",
-    "userids",
-    "username",
-    "usernames",
-    "finspaceuser",
-    "finspaceuserid",
-];
+const COLUMN_WORDS: [&str; 10] =
+    ["id", "ids", "identifier", "user", "users", "userids", "username", "usernames", "finspaceuser", "finspaceuserid"];
 
 /// How a roster is written.
 #[derive(Clone, Debug)]
@@ -58,11 +48,7 @@ impl Dialect {
             return Err(format!(
                 "the row has {} fields where {} {}; not sent, since its cells may be shifted",
                 record.len(),
-                if self.has_header {
-                    "the header has"
-                } else {
-                    "the first row has"
-                },
+                if self.has_header { "the header has" } else { "the first row has" },
                 self.header.len(),
             ));
         }
@@ -100,11 +86,7 @@ pub fn find(source: &Source, options: &Options) -> Result<Dialect, InputError> {
     if options.no_headers {
         let id_index = numbered_column(source, options, first.len())?;
         let name = |at: usize| {
-            if at == id_index {
-                "user_id".to_owned()
-            } else {
-                format!("column_{}", at + 1)
-            }
+            if at == id_index { "user_id".to_owned() } else { format!("column_{}", at + 1) }
         };
         return Ok(Dialect {
             delimiter,
@@ -115,13 +97,7 @@ pub fn find(source: &Source, options: &Options) -> Result<Dialect, InputError> {
         });
     }
     let id_index = named_column(source, options, &first, line)?;
-    Ok(Dialect {
-        delimiter,
-        header: first,
-        header_line: line,
-        has_header: true,
-        id_index,
-    })
+    Ok(Dialect { delimiter, header: first, header_line: line, has_header: true, id_index })
 }
 
 fn numbered_column(source: &Source, options: &Options, width: usize) -> Result<usize, InputError> {
@@ -138,34 +114,16 @@ fn numbered_column(source: &Source, options: &Options, width: usize) -> Result<u
     }
 }
 
-fn named_column(
-    source: &Source,
-    options: &Options,
-    header: &[String],
-    line: u64,
-) -> Result<usize, InputError> {
-    let at_header =
-        |fact: String, remedy: String| InputError::new(source.name(), fact, remedy).at(line);
-    let columns = || {
-        header
-            .iter()
-            .map(|name| format!("{name:?}"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let matching = |wanted: &dyn Fn(&str) -> bool| -> Vec<usize> {
-        (0..header.len())
-            .filter(|&at| wanted(&header[at]))
-            .collect()
-    };
+fn named_column(source: &Source, options: &Options, header: &[String], line: u64) -> Result<usize, InputError> {
+    let at_header = |fact: String, remedy: String| InputError::new(source.name(), fact, remedy).at(line);
+    let columns = || header.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    let matching =
+        |wanted: &dyn Fn(&str) -> bool| -> Vec<usize> { (0..header.len()).filter(|&at| wanted(&header[at])).collect() };
     let (found, wanted) = match &options.id_column {
         Some(typed) => {
             let exact = matching(&|name| name == typed);
             let loose = || matching(&|name| plain(name) == plain(typed));
-            (
-                if exact.is_empty() { loose() } else { exact },
-                format!("{typed:?}"),
-            )
+            (if exact.is_empty() { loose() } else { exact }, format!("{typed:?}"))
         }
         None => (matching(&|name| plain(name) == "userid"), "user_id".into()),
     };
@@ -174,7 +132,8 @@ fn named_column(
         ([], None) if header.len() == 1 => only_column(source, &header[0], line),
         ([], _) => Err(at_header(
             format!("has no column {wanted}; the columns are {}", columns()),
-            "name the one that holds the user IDs with --id-column, or use --no-headers if the first row is a user".into(),
+            "name the one that holds the user IDs with --id-column, or use --no-headers if the first row is a user"
+                .into(),
         )),
         (several, _) => Err(at_header(
             format!(
@@ -203,37 +162,21 @@ fn only_column(source: &Source, first: &str, line: u64) -> Result<usize, InputEr
 
 /// A header as it is compared: without case, `_`, `-` and white space.
 fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-'))
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
 }
 
 /// Picks the delimiter that splits the first rows most evenly; a header cell
 /// that reads as `user_id` (or as `--id-column`) settles it.
 fn detect_delimiter(source: &Source, options: &Options) -> Result<u8, InputError> {
     let mut sample = Vec::new();
-    source
-        .reader()
-        .and_then(|input| input.take(SAMPLE).read_to_end(&mut sample))
-        .map_err(|error| {
-            InputError::new(
-                source.name(),
-                format!("can't be read: {error}"),
-                "check the file and its disk",
-            )
-        })?;
+    source.reader().and_then(|input| input.take(SAMPLE).read_to_end(&mut sample)).map_err(|error| {
+        InputError::new(source.name(), format!("can't be read: {error}"), "check the file and its disk")
+    })?;
     if sample.len() as u64 == SAMPLE {
-        let whole = sample
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(sample.len(), |at| at + 1);
+        let whole = sample.iter().rposition(|&byte| byte == b'\n').map_or(sample.len(), |at| at + 1);
         sample.truncate(whole);
     }
-    let wanted = options
-        .id_column
-        .as_deref()
-        .map_or_else(|| "userid".to_owned(), plain);
+    let wanted = options.id_column.as_deref().map_or_else(|| "userid".to_owned(), plain);
     let mut best = (0, b',');
     for delimiter in DELIMITERS {
         let widths = widths(&sample, delimiter);
@@ -245,9 +188,7 @@ fn detect_delimiter(source: &Source, options: &Options) -> Result<u8, InputError
         let split = *first > 1;
         // A named column outweighs evenness, which outweighs the width.
         let score = usize::from(split)
-            * (1 + usize::from(names_it) * 1_000_000
-                + even * 1_000 / widths.len() * 100
-                + (*first).min(99));
+            * (1 + usize::from(names_it) * 1_000_000 + even * 1_000 / widths.len() * 100 + (*first).min(99));
         if score > best.0 {
             best = (score, delimiter);
         }
@@ -265,10 +206,7 @@ fn widths(sample: &[u8], delimiter: u8) -> Vec<(usize, Vec<String>)> {
             continue;
         }
         let cells = if widths.is_empty() {
-            record
-                .iter()
-                .map(|cell| String::from_utf8_lossy(cell).into_owned())
-                .collect()
+            record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()
         } else {
             Vec::new()
         };

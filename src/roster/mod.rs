@@ -109,11 +109,7 @@ impl Roster {
     /// The input can't be read as a roster; nothing of it is usable then.
     pub fn read(source: Source, options: &Options, reserved: &[&str]) -> Result<Self, InputError> {
         let dialect = dialect::find(&source, options)?;
-        if let Some(name) = dialect
-            .header
-            .iter()
-            .find(|name| reserved.contains(&name.as_str()))
-        {
+        if let Some(name) = dialect.header.iter().find(|name| reserved.contains(&name.as_str())) {
             return Err(InputError::new(
                 source.name(),
                 format!("has a column called {name:?}, which the output adds itself"),
@@ -160,11 +156,7 @@ impl Roster {
         }
         facts.fingerprint = hash.finish();
         seen.sort_unstable();
-        let repeated = seen
-            .windows(2)
-            .filter(|two| two[0] == two[1])
-            .map(|two| two[0])
-            .collect();
+        let repeated = seen.windows(2).filter(|two| two[0] == two[1]).map(|two| two[0]).collect();
         let with_duplicates = seen.len();
         seen.dedup();
         facts.users = seen.len() as u64;
@@ -174,12 +166,7 @@ impl Roster {
             digest.update(user.to_le_bytes());
         }
         facts.users_digest = digest.finalize().into();
-        Ok(Self {
-            source,
-            dialect,
-            facts,
-            repeated,
-        })
+        Ok(Self { source, dialect, facts, repeated })
     }
 
     /// What the first reading found.
@@ -244,9 +231,7 @@ impl Rows<'_> {
                 ))
             };
         };
-        let Dialect {
-            header, id_index, ..
-        } = &self.roster.dialect;
+        let Dialect { header, id_index, .. } = &self.roster.dialect;
         for cell in &self.records.text {
             self.hash.write(cell.as_bytes());
             self.hash.write_u8(0xff);
@@ -261,11 +246,7 @@ impl Rows<'_> {
             }
         };
         cells.resize(header.len(), String::new());
-        Ok(Some(Row {
-            line,
-            cells,
-            request,
-        }))
+        Ok(Some(Row { line, cells, request }))
     }
 
     fn seen_before(&mut self, user_id: String, line: u64) -> Request {
@@ -327,9 +308,7 @@ pub fn user_ids(source: Source, options: &Options) -> Result<HashSet<String>, In
 /// full before anything is concluded.
 fn fingerprint(user_id: &str) -> u64 {
     let digest = Sha256::digest(user_id.as_bytes());
-    digest[..8]
-        .iter()
-        .fold(0, |number, &byte| number << 8 | u64::from(byte))
+    digest[..8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
 /// The records behind the header.

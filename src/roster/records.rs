@@ -33,13 +33,10 @@ impl<'a> Records<'a> {
     pub fn open(source: &'a Source, delimiter: u8) -> Result<Self, InputError> {
         let input = source.reader().map_err(|error| broken(source, &error))?;
         let end = Cursor::new(format!("\n{END}\n"));
-        let input: Box<dyn Read + 'a> =
-            Box::new(BufReader::with_capacity(64 * 1024, input).chain(end));
+        let input: Box<dyn Read + 'a> = Box::new(BufReader::with_capacity(64 * 1024, input).chain(end));
         Ok(Self {
             source,
-            reader: builder(delimiter)
-                .buffer_capacity(64 * 1024)
-                .from_reader(input),
+            reader: builder(delimiter).buffer_capacity(64 * 1024).from_reader(input),
             bytes: ByteRecord::new(),
             text: StringRecord::new(),
             ended: false,
@@ -50,10 +47,7 @@ impl<'a> Records<'a> {
     ///
     /// # Errors
     /// The record is not UTF-8, its quote is never closed, or reading failed.
-    #[allow(
-        clippy::should_implement_trait,
-        reason = "a lending reader, not an iterator"
-    )]
+    #[allow(clippy::should_implement_trait, reason = "a lending reader, not an iterator")]
     pub fn next(&mut self) -> Result<Option<u64>, InputError> {
         loop {
             if self.ended {
@@ -69,15 +63,8 @@ impl<'a> Records<'a> {
             }
             // The csv crate tells the line it began to look at, blank lines and
             // all; the line a record ends in is exact, so count back from it.
-            let inner = self
-                .bytes
-                .as_slice()
-                .iter()
-                .filter(|&&byte| byte == b'\n')
-                .count() as u64;
-            let line = (self.reader.position().line() - 1)
-                .saturating_sub(inner)
-                .max(1);
+            let inner = self.bytes.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
+            let line = (self.reader.position().line() - 1).saturating_sub(inner).max(1);
             if self.bytes.len() == 1 && self.bytes.get(0) == Some(END.as_bytes()) {
                 self.ended = true;
                 return Ok(None);
@@ -118,55 +105,32 @@ impl<'a> Records<'a> {
 /// can be counted; a carriage return before it is taken off afterwards.
 pub fn builder(delimiter: u8) -> csv::ReaderBuilder {
     let mut builder = csv::ReaderBuilder::new();
-    builder
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter)
-        .terminator(Terminator::Any(b'\n'));
+    builder.has_headers(false).flexible(true).delimiter(delimiter).terminator(Terminator::Any(b'\n'));
     builder
 }
 
 /// Takes the carriage return of a CRLF off the last cell.
 pub fn strip_carriage_return(record: &mut ByteRecord) {
-    if record.as_slice().last() != Some(&b'\r')
-        || record.iter().next_back().is_none_or(<[u8]>::is_empty)
-    {
+    if record.as_slice().last() != Some(&b'\r') || record.iter().next_back().is_none_or(<[u8]>::is_empty) {
         return;
     }
     let last = record.len() - 1;
-    let stripped: ByteRecord = record
-        .iter()
-        .enumerate()
-        .map(|(at, cell)| {
-            if at == last {
-                &cell[..cell.len() - 1]
-            } else {
-                cell
-            }
-        })
-        .collect();
+    let stripped: ByteRecord =
+        record.iter().enumerate().map(|(at, cell)| if at == last { &cell[..cell.len() - 1] } else { cell }).collect();
     *record = stripped;
 }
 
 fn swallowed_the_end(cell: &[u8]) -> bool {
-    cell.strip_suffix(b"\n")
-        .and_then(|cell| cell.strip_suffix(END.as_bytes()))
-        .is_some()
+    cell.strip_suffix(b"\n").and_then(|cell| cell.strip_suffix(END.as_bytes())).is_some()
 }
 
 fn breaks_before(record: &ByteRecord, field: usize, valid: usize) -> u64 {
     let breaks = |cell: &[u8]| cell.iter().filter(|&&byte| byte == b'\n').count();
     let before: usize = record.iter().take(field).map(breaks).sum();
-    let inside = record
-        .get(field)
-        .map_or(0, |cell| breaks(&cell[..valid.min(cell.len())]));
+    let inside = record.get(field).map_or(0, |cell| breaks(&cell[..valid.min(cell.len())]));
     (before + inside) as u64
 }
 
 fn broken(source: &Source, error: &io::Error) -> InputError {
-    InputError::new(
-        source.name(),
-        format!("can't be read: {error}"),
-        "check the file and its disk",
-    )
+    InputError::new(source.name(), format!("can't be read: {error}"), "check the file and its disk")
 }

@@ -45,11 +45,7 @@ impl Source {
         let file = File::open(path).map_err(|error| about(&error))?;
         let kind = file.metadata().map_err(|error| about(&error))?;
         if kind.is_dir() {
-            return Err(InputError::new(
-                &name,
-                "is a directory".into(),
-                "name a CSV file inside it",
-            ));
+            return Err(InputError::new(&name, "is a directory".into(), "name a CSV file inside it"));
         }
         if !kind.is_file() {
             return Self::spool(name, file);
@@ -90,11 +86,7 @@ impl Source {
 
     fn from_file(name: String, mut file: File) -> Result<Self, InputError> {
         let unreadable = |name: &str, error: &io::Error| {
-            InputError::new(
-                name,
-                format!("can't be read: {error}"),
-                "check the file and its disk",
-            )
+            InputError::new(name, format!("can't be read: {error}"), "check the file and its disk")
         };
         let mut head = [0; 4];
         let got = file
@@ -104,27 +96,15 @@ impl Source {
         match Encoding::for_bom(&head[..got]) {
             Some((encoding, skip)) if encoding == UTF_16LE || encoding == UTF_16BE => {
                 let file = transcode(&name, file, encoding, skip as u64)?;
-                Ok(Self {
-                    name,
-                    file,
-                    skip: 0,
-                })
+                Ok(Self { name, file, skip: 0 })
             }
-            Some((_, skip)) => Ok(Self {
-                name,
-                file,
-                skip: skip as u64,
-            }),
+            Some((_, skip)) => Ok(Self { name, file, skip: skip as u64 }),
             None if head[..got].len() >= 2 && head[..2].contains(&0) => Err(InputError::new(
                 &name,
                 "looks like UTF-16 without a byte order mark".into(),
                 "save it as «CSV UTF-8», or convert it with iconv -f UTF-16LE -t UTF-8",
             )),
-            None => Ok(Self {
-                name,
-                file,
-                skip: 0,
-            }),
+            None => Ok(Self { name, file, skip: 0 }),
         }
     }
 }
@@ -143,12 +123,7 @@ fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// Copies UTF-16 text into an unlinked UTF-8 file.
-fn transcode(
-    name: &str,
-    mut input: File,
-    encoding: &'static Encoding,
-    skip: u64,
-) -> Result<File, InputError> {
+fn transcode(name: &str, mut input: File, encoding: &'static Encoding, skip: u64) -> Result<File, InputError> {
     let failed = |error: io::Error| {
         InputError::new(
             name,
@@ -166,12 +141,8 @@ fn transcode(
         let last = got < raw.len();
         let mut rest = &raw[..got];
         loop {
-            let (result, read, written) =
-                decoder.decode_to_utf8_without_replacement(rest, &mut text, last);
-            line += text[..written]
-                .iter()
-                .filter(|&&byte| byte == b'\n')
-                .count();
+            let (result, read, written) = decoder.decode_to_utf8_without_replacement(rest, &mut text, last);
+            line += text[..written].iter().filter(|&&byte| byte == b'\n').count();
             output.write_all(&text[..written]).map_err(failed)?;
             rest = &rest[read..];
             match result {

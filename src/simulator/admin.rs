@@ -75,16 +75,10 @@ struct AccountShape<'a> {
     resets: u64,
 }
 
-const NEVER: AccountShape<'static> = AccountShape {
-    passwords: &[],
-    resets: 0,
-};
+const NEVER: AccountShape<'static> = AccountShape { passwords: &[], resets: 0 };
 
 impl<'a> AccountShape<'a> {
     fn of(account: &'a Account) -> Self {
-        AccountShape {
-            passwords: &account.passwords,
-            resets: account.resets,
-        }
+        AccountShape { passwords: &account.passwords, resets: account.resets }
     }
 }

@@ -76,12 +76,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal {
-            status,
-            code,
-            message: Some(message.into()),
-            reason: None,
-        }
+        Refusal { status, code, message: Some(message.into()), reason: None }
     }
 
     fn because(mut self, reason: &'static str) -> Refusal {
@@ -104,19 +99,11 @@ impl Refusal {
     }
 
     pub(super) fn throttling() -> Refusal {
-        Refusal {
-            status: StatusCode::TOO_MANY_REQUESTS,
-            code: "ThrottlingException",
-            message: None,
-            reason: None,
-        }
+        Refusal { status: StatusCode::TOO_MANY_REQUESTS, code: "ThrottlingException", message: None, reason: None }
     }
 
     pub(super) fn access_denied() -> Refusal {
-        Refusal::forbidden(
-            "AccessDeniedException",
-            "This user is no superuser: sign with a superuser's credentials.",
-        )
+        Refusal::forbidden("AccessDeniedException", "This user is no superuser: sign with a superuser's credentials.")
     }
 
     /// Credentials that are missing, unknown, wrong or worn out.
@@ -146,11 +133,7 @@ impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Answer {
         // A struct of texts always serialises; an empty body would still carry status and code.
         let body = serde_json::to_vec(&refusal).unwrap_or_default();
-        Answer {
-            status: refusal.status,
-            code: Some(refusal.code),
-            ..Answer::ok(body)
-        }
+        Answer { status: refusal.status, code: Some(refusal.code), ..Answer::ok(body) }
     }
 }
 

@@ -77,12 +77,8 @@ impl<'a> Operation<'a> {
             ("POST", ["user", id, "password"]) => Some(Operation::ResetUserPassword(id)),
             ("GET", ["user", id]) => Some(Operation::GetUser(id)),
             ("GET", ["user"]) => Some(Operation::ListUsers),
-            ("GET", ["permission-group", id, "users"]) => {
-                Some(Operation::ListUsersByPermissionGroup(id))
-            }
-            ("GET", ["credentials", "programmatic"]) => {
-                Some(Operation::GetProgrammaticAccessCredentials)
-            }
+            ("GET", ["permission-group", id, "users"]) => Some(Operation::ListUsersByPermissionGroup(id)),
+            ("GET", ["credentials", "programmatic"]) => Some(Operation::GetProgrammaticAccessCredentials),
             _ => None,
         }
     }
@@ -112,13 +108,7 @@ impl Api {
     }
 
     /// Executes a request and says how to answer it.
-    pub(super) fn answer(
-        &self,
-        head: &Parts,
-        body: &[u8],
-        now: Instant,
-        time: Timestamp,
-    ) -> Answer {
+    pub(super) fn answer(&self, head: &Parts, body: &[u8], now: Instant, time: Timestamp) -> Answer {
         let state = &mut *self.state();
         let operation = Operation::from(&head.method, head.uri.path());
         let figures = &mut state.figures;
@@ -134,9 +124,9 @@ impl Api {
         }
 
         let result = match operation {
-            Some(operation) => self.admit(state, head, body, now, time).and_then(|caller| {
-                self.execute(state, caller, operation, head.uri.query(), body, now)
-            }),
+            Some(operation) => self
+                .admit(state, head, body, now, time)
+                .and_then(|caller| self.execute(state, caller, operation, head.uri.query(), body, now)),
             None => Err(Refusal::unknown_operation()),
         };
         let mut answer = result.unwrap_or_else(|refusal| {
@@ -175,11 +165,7 @@ impl Api {
             Caller { superuser: true }
         };
         let passes = state.quota.as_mut().is_none_or(|bucket| bucket.take(now));
-        if passes {
-            Ok(caller)
-        } else {
-            Err(Refusal::throttling())
-        }
+        if passes { Ok(caller) } else { Err(Refusal::throttling()) }
     }
 
     fn execute(
@@ -237,40 +223,22 @@ impl Api {
             return Ok(answer);
         }
 
-        let reset = state
-            .store
-            .reset(user_id, token.as_deref(), now, &mut state.dice);
-        let reset = reset.map_err(|_| {
-            Refusal::conflict("This client token stands for another user's reset: make a new one.")
-        })?;
-        let executed = if reset.replayed {
-            &mut state.figures.replays
-        } else {
-            &mut state.figures.resets
-        };
+        let reset = state.store.reset(user_id, token.as_deref(), now, &mut state.dice);
+        let reset = reset
+            .map_err(|_| Refusal::conflict("This client token stands for another user's reset: make a new one."))?;
+        let executed = if reset.replayed { &mut state.figures.replays } else { &mut state.figures.resets };
         *executed += 1;
-        let answer = Answer::json(&ResetShape {
-            user_id,
-            temporary_password: reset.password,
-        });
+        let answer = Answer::json(&ResetShape { user_id, temporary_password: reset.password });
         if let Some(fault) = fault {
             state.figures.faults.count(fault);
         }
         Ok(spoil(answer, fault))
     }
 
-    fn list_users(
-        &self,
-        state: &State,
-        group: Option<&str>,
-        query: Query<'_>,
-    ) -> Result<Answer, Refusal> {
-        let length = query.number("maxResults", MAX_PAGE)?.ok_or_else(|| {
-            Refusal::validation(
-                "maxResults",
-                "maxResults is missing: send one from 1 to 100.",
-            )
-        })?;
+    fn list_users(&self, state: &State, group: Option<&str>, query: Query<'_>) -> Result<Answer, Refusal> {
+        let length = query
+            .number("maxResults", MAX_PAGE)?
+            .ok_or_else(|| Refusal::validation("maxResults", "maxResults is missing: send one from 1 to 100."))?;
         let start = match query.text("nextToken")? {
             None => 0,
             Some(token) => page_start(&token).ok_or_else(|| {
@@ -279,9 +247,7 @@ impl Api {
             })?,
         };
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let page = self
-            .directory
-            .page(group, start, length, state.store.users())?;
+        let page = self.directory.page(group, start, length, state.store.users())?;
         Ok(Answer::json(&page))
     }
 
@@ -297,9 +263,7 @@ impl Api {
             let message = "environmentId must have 1 to 26 characters: send the environment's ID.";
             return Err(Refusal::validation("environmentId", message));
         }
-        let minutes = query
-            .number("durationInMinutes", MAX_MINUTES)?
-            .unwrap_or(MAX_MINUTES);
+        let minutes = query.number("durationInMinutes", MAX_MINUTES)?.unwrap_or(MAX_MINUTES);
         let asked = Duration::from_secs(minutes * 60);
         let life = self.credential_life.unwrap_or(asked);
         Ok(Answer::json(&CredentialsShape {
@@ -361,8 +325,7 @@ fn client_token(body: &[u8]) -> Result<Option<String>, Refusal> {
     };
     match parsed.client_token {
         Some(token) if !is_valid_identifier(&token, MAX_TOKEN) => {
-            let message =
-                "clientToken must have 1 to 128 characters, not all blank and no line break.";
+            let message = "clientToken must have 1 to 128 characters, not all blank and no line break.";
             Err(Refusal::validation("clientToken", message))
         }
         token => Ok(token),
@@ -373,8 +336,7 @@ fn identifier(raw: &str, member: &'static str) -> Result<String, Refusal> {
     let decoded = percent_decode_str(raw).decode_utf8();
     let valid = decoded.ok().filter(|id| is_valid_identifier(id, MAX_ID));
     valid.map(std::borrow::Cow::into_owned).ok_or_else(|| {
-        let message =
-            format!("{member} must have 1 to 26 characters, not all blank and no line break.");
+        let message = format!("{member} must have 1 to 26 characters, not all blank and no line break.");
         Refusal::validation(member, message)
     })
 }
@@ -385,10 +347,7 @@ pub(super) struct Query<'a>(pub &'a str);
 
 impl Query<'_> {
     pub(super) fn text(self, name: &'static str) -> Result<Option<String>, Refusal> {
-        let mut pairs = self
-            .0
-            .split('&')
-            .map(|p| p.split_once('=').unwrap_or((p, "")));
+        let mut pairs = self.0.split('&').map(|p| p.split_once('=').unwrap_or((p, "")));
         let Some((_, value)) = pairs.find(|(known, _)| *known == name) else {
             return Ok(None);
         };

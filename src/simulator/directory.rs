@@ -96,9 +96,7 @@ impl Directory {
         length: usize,
         reset: &[Account],
     ) -> Result<Page, Refusal> {
-        let in_group = |user: &User| {
-            group.is_none_or(|group| user.permission_groups.iter().any(|g| g == group))
-        };
+        let in_group = |user: &User| group.is_none_or(|group| user.permission_groups.iter().any(|g| g == group));
         let count = self.listed.as_ref().map_or(reset.len(), |l| l.users.len());
         let user_at = |at: usize| match &self.listed {
             Some(listed) => Cow::Borrowed(&listed.users[at]),

@@ -116,17 +116,14 @@ impl FromStr for Faults {
     fn from_str(text: &str) -> Result<Self, FaultsError> {
         let mut faults = Faults::default();
         for part in text.split(',').map(str::trim).filter(|s| !s.is_empty()) {
-            let (name, value) = part
-                .split_once('=')
-                .ok_or_else(|| FaultsError::Bare(part.to_owned()))?;
+            let (name, value) = part.split_once('=').ok_or_else(|| FaultsError::Bare(part.to_owned()))?;
             let &(fault, _) = Fault::ALL
                 .iter()
                 .find(|(_, known)| *known == name.trim())
                 .ok_or_else(|| FaultsError::Unknown(name.trim().to_owned()))?;
             let value = value.trim();
             let probability = value.parse().ok().filter(|p| (0.0..=1.0).contains(p));
-            *faults.probability_mut(fault) =
-                probability.ok_or_else(|| FaultsError::Probability(value.to_owned()))?;
+            *faults.probability_mut(fault) = probability.ok_or_else(|| FaultsError::Probability(value.to_owned()))?;
         }
         // Ten times 0.1 is a little more than 1 in floating point.
         match faults.sum() {
@@ -147,11 +144,7 @@ pub(super) struct Mischief {
 
 impl Mischief {
     pub(super) fn new(faults: Faults, seed: u64) -> Mischief {
-        Mischief {
-            any: faults.sum() > 0.0,
-            faults,
-            dice: StdRng::seed_from_u64(seed ^ 0x0F0F_F0F0_0F0F_F0F0),
-        }
+        Mischief { any: faults.sum() > 0.0, faults, dice: StdRng::seed_from_u64(seed ^ 0x0F0F_F0F0_0F0F_F0F0) }
     }
 
     /// The fault that the next request meets, if any.

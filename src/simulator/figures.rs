@@ -74,10 +74,7 @@ impl Figures {
     pub(super) fn reset_arrived(&mut self, now: Instant) {
         self.requests.reset += 1;
         let window = &mut self.last_second;
-        while window
-            .front()
-            .is_some_and(|&at| now.saturating_duration_since(at) >= SECOND)
-        {
+        while window.front().is_some_and(|&at| now.saturating_duration_since(at) >= SECOND) {
             window.pop_front();
         }
         window.push_back(now);

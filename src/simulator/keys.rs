@@ -59,33 +59,18 @@ pub(super) struct Issued {
 impl Keyring {
     pub(super) fn new() -> Keyring {
         let key = |id: &str, secret: &str, superuser| {
-            let key = Key {
-                secret: secret.to_owned(),
-                superuser,
-                session: None,
-                derived: None,
-            };
+            let key = Key { secret: secret.to_owned(), superuser, session: None, derived: None };
             (id.to_owned(), key)
         };
         let keys = [
             key(super::ACCESS_KEY_ID, super::SECRET_ACCESS_KEY, true),
-            key(
-                super::PLAIN_ACCESS_KEY_ID,
-                super::PLAIN_SECRET_ACCESS_KEY,
-                false,
-            ),
+            key(super::PLAIN_ACCESS_KEY_ID, super::PLAIN_SECRET_ACCESS_KEY, false),
         ];
         Keyring { keys: keys.into() }
     }
 
     /// Issues credentials for the caller, good for `life` from `now` on.
-    pub(super) fn issue(
-        &mut self,
-        caller: Caller,
-        life: Duration,
-        now: Instant,
-        dice: &mut StdRng,
-    ) -> Issued {
+    pub(super) fn issue(&mut self, caller: Caller, life: Duration, now: Instant, dice: &mut StdRng) -> Issued {
         self.keys.retain(|_, key| {
             let session = key.session.as_ref();
             session.is_none_or(|s| now.saturating_duration_since(s.expires) < FORGET_AFTER)
@@ -98,10 +83,7 @@ impl Keyring {
         let key = Key {
             secret: issued.secret_access_key.clone(),
             superuser: caller.superuser,
-            session: Some(Session {
-                token: issued.session_token.clone(),
-                expires: now + life,
-            }),
+            session: Some(Session { token: issued.session_token.clone(), expires: now + life }),
             derived: None,
         };
         self.keys.insert(issued.access_key_id.clone(), key);
@@ -130,14 +112,9 @@ impl Keyring {
             ));
         }
         if key.session.as_ref().is_some_and(|s| s.expires <= now) {
-            return Err(Refusal::forbidden(
-                "ExpiredTokenException",
-                "These credentials have expired: get new ones.",
-            ));
+            return Err(Refusal::forbidden("ExpiredTokenException", "These credentials have expired: get new ones."));
         }
-        let caller = Caller {
-            superuser: key.superuser,
-        };
+        let caller = Caller { superuser: key.superuser };
         if let Some((text, derived)) = &key.derived
             && text == scope.text
         {
@@ -162,13 +139,7 @@ impl Scope<'_> {
     fn derive(&self, secret: &str) -> HmacSha256 {
         let start = format!("AWS4{secret}").into_bytes();
         let parts = [self.date, self.region, self.service, "aws4_request"];
-        let key = parts.iter().fold(start, |key, part| {
-            hmac(&key)
-                .chain_update(part)
-                .finalize()
-                .into_bytes()
-                .to_vec()
-        });
+        let key = parts.iter().fold(start, |key, part| hmac(&key).chain_update(part).finalize().into_bytes().to_vec());
         hmac(&key)
     }
 }
@@ -201,9 +172,7 @@ mod tests {
         let id = issued.access_key_id.clone();
         let token = issued.session_token.as_bytes().to_vec();
         let mut code = |token: Option<&[u8]>, at| {
-            ring.open(&id, token, &SCOPE, at)
-                .map(|(c, _)| c)
-                .map_err(|refusal| refusal.code)
+            ring.open(&id, token, &SCOPE, at).map(|(c, _)| c).map_err(|refusal| refusal.code)
         };
         assert_eq!(code(Some(&token), now), Ok(caller));
         assert_eq!(code(Some(&token), now + life), Err("ExpiredTokenException"));

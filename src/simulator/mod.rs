@@ -34,9 +34,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 pub use faults::{Faults, FaultsError};
-pub use population::{
-    ApiAccess, Population, PopulationError, User, UserStatus, UserType, is_valid_identifier,
-};
+pub use population::{ApiAccess, Population, PopulationError, User, UserStatus, UserType, is_valid_identifier};
 pub use quota::{Quota, QuotaError};
 
 /// The region to configure a client with. The simulator accepts whatever region a request is

@@ -103,21 +103,14 @@ pub enum PopulationError {
     #[error("population: there is no column user_id; name it in the header")]
     NoUserId,
     /// The ID breaks the API's constraint.
-    #[error(
-        "population, line {line}: '{user_id}' can't be a user ID; write 1 to 26 characters, not all blank"
-    )]
+    #[error("population, line {line}: '{user_id}' can't be a user ID; write 1 to 26 characters, not all blank")]
     UserId { line: u64, user_id: String },
     /// The ID stands twice.
     #[error("population, line {line}: user '{user_id}' was there before; remove one of the two")]
     Duplicate { line: u64, user_id: String },
     /// A value that is none of its column's words.
     #[error("population, line {line}: '{value}' is no {column}; write {expected}")]
-    Value {
-        line: u64,
-        column: &'static str,
-        value: String,
-        expected: &'static str,
-    },
+    Value { line: u64, column: &'static str, value: String, expected: &'static str },
 }
 
 impl Population {
@@ -165,47 +158,26 @@ impl Population {
 }
 
 fn user_from(user_id: String, cells: [&str; 8], line: u64) -> Result<User, PopulationError> {
-    let [
-        email,
-        first,
-        last,
-        status,
-        user_type,
-        api_access,
-        login,
-        groups,
-    ] = cells;
+    let [email, first, last, status, user_type, api_access, login, groups] = cells;
     let mut user = User::new(user_id);
     email.clone_into(&mut user.email_address);
     first.clone_into(&mut user.first_name);
     last.clone_into(&mut user.last_name);
-    let refused = |column, value: &str, expected| PopulationError::Value {
-        line,
-        column,
-        value: value.to_owned(),
-        expected,
-    };
+    let refused =
+        |column, value: &str, expected| PopulationError::Value { line, column, value: value.to_owned(), expected };
     if !status.is_empty() {
-        user.status = UserStatus::from_word(status)
-            .ok_or_else(|| refused("status", status, UserStatus::WORDS))?;
+        user.status = UserStatus::from_word(status).ok_or_else(|| refused("status", status, UserStatus::WORDS))?;
     }
     if !user_type.is_empty() {
-        user.user_type = UserType::from_word(user_type)
-            .ok_or_else(|| refused("type", user_type, UserType::WORDS))?;
+        user.user_type = UserType::from_word(user_type).ok_or_else(|| refused("type", user_type, UserType::WORDS))?;
     }
     if !api_access.is_empty() {
-        user.api_access = ApiAccess::from_word(api_access)
-            .ok_or_else(|| refused("api_access", api_access, ApiAccess::WORDS))?;
+        user.api_access =
+            ApiAccess::from_word(api_access).ok_or_else(|| refused("api_access", api_access, ApiAccess::WORDS))?;
     }
     if !login.is_empty() {
         let time = login.parse();
-        let time = time.map_err(|_| {
-            refused(
-                "last_login_time",
-                login,
-                "a time such as 2026-01-31T09:30:00Z",
-            )
-        })?;
+        let time = time.map_err(|_| refused("last_login_time", login, "a time such as 2026-01-31T09:30:00Z"))?;
         user.last_login_at = Some(time);
     }
     user.permission_groups = groups.split_whitespace().map(str::to_owned).collect();
@@ -218,15 +190,7 @@ mod tests {
 
     #[test]
     fn the_constraint_is_the_apis() {
-        for good in [
-            "a",
-            " a ",
-            "é",
-            "=1+1",
-            "日本",
-            &"x".repeat(26),
-            &"本".repeat(26),
-        ] {
+        for good in ["a", " a ", "é", "=1+1", "日本", &"x".repeat(26), &"本".repeat(26)] {
             assert!(is_valid_identifier(good, MAX_ID), "{good:?}");
         }
         let long = "本".repeat(27);
@@ -254,11 +218,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_its_line() {
-        let error = |csv: &str| {
-            Population::from_csv(csv.as_bytes())
-                .unwrap_err()
-                .to_string()
-        };
+        let error = |csv: &str| Population::from_csv(csv.as_bytes()).unwrap_err().to_string();
         assert!(error("id\na\n").contains("no column user_id"));
         assert!(error("user_id\na\n \n").contains("line 3: ' ' can't be"));
         assert!(error("user_id\na\nb\na\n").contains("line 4: user 'a' was there"));

@@ -63,10 +63,7 @@ impl FromStr for Quota {
             schedule.push((duration, rate));
         }
         let &(_, first) = schedule.first().ok_or(QuotaError::Empty)?;
-        Ok(Quota {
-            burst: burst.unwrap_or_else(|| default_burst(first)),
-            schedule,
-        })
+        Ok(Quota { burst: burst.unwrap_or_else(|| default_burst(first)), schedule })
     }
 }
 
@@ -83,15 +80,12 @@ fn default_burst(rate: f64) -> u32 {
 
 fn parse_rate(text: &str) -> Result<f64, QuotaError> {
     let rate = text.trim().parse::<f64>().ok();
-    rate.filter(|rate| rate.is_finite() && *rate >= 0.0)
-        .ok_or_else(|| QuotaError::Rate(text.to_owned()))
+    rate.filter(|rate| rate.is_finite() && *rate >= 0.0).ok_or_else(|| QuotaError::Rate(text.to_owned()))
 }
 
 fn parse_duration(text: &str) -> Result<Duration, QuotaError> {
     let signed = text.trim().parse::<jiff::SignedDuration>().ok();
-    signed
-        .and_then(|signed| Duration::try_from(signed).ok())
-        .ok_or_else(|| QuotaError::Duration(text.to_owned()))
+    signed.and_then(|signed| Duration::try_from(signed).ok()).ok_or_else(|| QuotaError::Duration(text.to_owned()))
 }
 
 /// The quota at work.
@@ -106,11 +100,7 @@ pub(super) struct Bucket {
 impl Bucket {
     pub(super) fn new(quota: Quota) -> Bucket {
         let tokens = f64::from(quota.burst);
-        Bucket {
-            quota,
-            tokens,
-            clock: None,
-        }
+        Bucket { quota, tokens, clock: None }
     }
 
     /// Lets one request pass, or not.
@@ -133,11 +123,7 @@ impl Bucket {
         let mut begin = Duration::ZERO;
         let mut granted = 0.0;
         for (step, &(length, rate)) in self.quota.schedule.iter().enumerate() {
-            let end = if step == last {
-                Duration::MAX
-            } else {
-                begin.saturating_add(length)
-            };
+            let end = if step == last { Duration::MAX } else { begin.saturating_add(length) };
             let overlap = to.min(end).saturating_sub(from.max(begin));
             granted += rate * overlap.as_secs_f64();
             begin = end;
@@ -153,9 +139,7 @@ mod tests {
     /// Requests passed when `tries` come evenly over `seconds`.
     fn passed(bucket: &mut Bucket, start: Instant, seconds: u32, tries: u32) -> u32 {
         let step = Duration::from_secs(u64::from(seconds)) / tries;
-        (0..tries)
-            .map(|i| u32::from(bucket.take(start + step * i)))
-            .sum()
+        (0..tries).map(|i| u32::from(bucket.take(start + step * i))).sum()
     }
 
     #[test]

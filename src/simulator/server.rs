@@ -40,11 +40,7 @@ pub(super) struct Bound {
 impl Bound {
     pub(super) async fn new(config: Config) -> io::Result<Bound> {
         let listener = TcpListener::bind(config.listen).await?;
-        Ok(Bound {
-            address: listener.local_addr()?,
-            listener,
-            api: Arc::new(Api::new(config)),
-        })
+        Ok(Bound { address: listener.local_addr()?, listener, api: Arc::new(Api::new(config)) })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -77,9 +73,7 @@ async fn converse(stream: TcpStream, api: Arc<Api>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| respond(Arc::clone(&api), request));
     // An error is the client's leaving, its nonsense, or a fault of our own making.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 type Paper = Either<Full<Bytes>, Torn>;
@@ -140,11 +134,7 @@ struct Torn {
 
 impl Torn {
     fn from(whole: &Bytes) -> Torn {
-        Torn {
-            announced: whole.len() as u64,
-            half: Some(whole.slice(..whole.len() / 2)),
-            flushed: false,
-        }
+        Torn { announced: whole.len() as u64, half: Some(whole.slice(..whole.len() / 2)), flushed: false }
     }
 }
 
@@ -152,10 +142,7 @@ impl Body for Torn {
     type Data = Bytes;
     type Error = Hangup;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Hangup>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Hangup>>> {
         if let Some(half) = self.half.take() {
             return Poll::Ready(Some(Ok(Frame::data(half))));
         }

@@ -25,11 +25,7 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const MAX_SKEW_SECONDS: i64 = 300;
 
 /// Everything but RFC 3986's unreserved characters.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
 /// Verifies a request's signature and tells whose it is.
@@ -42,14 +38,10 @@ pub(super) fn verify(
 ) -> Result<Caller, Refusal> {
     let authorization = Authorization::from(&head.headers)?;
     let scope = authorization.scope;
-    let date = single(&head.headers, "x-amz-date")
-        .ok_or_else(|| incomplete("There is no x-amz-date header"))?;
+    let date = single(&head.headers, "x-amz-date").ok_or_else(|| incomplete("There is no x-amz-date header"))?;
     let session_token = head.headers.get("x-amz-security-token");
     for required in ["host", "x-amz-date", "x-amz-security-token"] {
-        let signed = authorization
-            .signed_headers
-            .split(';')
-            .any(|h| h == required);
+        let signed = authorization.signed_headers.split(';').any(|h| h == required);
         if !signed && (required != "x-amz-security-token" || session_token.is_some()) {
             return Err(incomplete(&format!("The header {required} is not signed")));
         }
@@ -65,9 +57,7 @@ pub(super) fn verify(
     if let Some(claimed) = head.headers.get("x-amz-content-sha256")
         && claimed.as_bytes() != payload_hash.as_bytes()
     {
-        return Err(wrong(
-            "x-amz-content-sha256 is not this body's: sign what is sent",
-        ));
+        return Err(wrong("x-amz-content-sha256 is not this body's: sign what is sent"));
     }
     let canonical = canonical_request(head, authorization.signed_headers, &payload_hash)?;
     let digest = hex(&Sha256::digest(&canonical));
@@ -135,19 +125,9 @@ impl<'a> Authorization<'a> {
         }
         let (key_id, scope_text) = credential?.split_once('/')?;
         let mut parts = scope_text.split('/');
-        let scope = Scope {
-            text: scope_text,
-            date: parts.next()?,
-            region: parts.next()?,
-            service: parts.next()?,
-        };
+        let scope = Scope { text: scope_text, date: parts.next()?, region: parts.next()?, service: parts.next()? };
         (parts.next() == Some("aws4_request") && parts.next().is_none()).then_some(())?;
-        Some(Authorization {
-            key_id,
-            scope,
-            signed_headers: signed_headers?,
-            signature: signature?,
-        })
+        Some(Authorization { key_id, scope, signed_headers: signed_headers?, signature: signature? })
     }
 }
 
@@ -169,32 +149,21 @@ fn check_time(date: &str, scope_date: &str, time: Timestamp) -> Result<(), Refus
     Ok(())
 }
 
-fn canonical_request(
-    head: &Parts,
-    signed_headers: &str,
-    payload_hash: &str,
-) -> Result<Vec<u8>, Refusal> {
+fn canonical_request(head: &Parts, signed_headers: &str, payload_hash: &str) -> Result<Vec<u8>, Refusal> {
     let mut canonical = Vec::with_capacity(1024);
     let mut line = |parts: &[&[u8]]| {
-        parts
-            .iter()
-            .for_each(|part| canonical.extend_from_slice(part));
+        for part in parts {
+            canonical.extend_from_slice(part);
+        }
         canonical.push(b'\n');
     };
     line(&[head.method.as_str().as_bytes()]);
     line(&[canonical_path(head.uri.path()).as_bytes()]);
     line(&[canonical_query(head.uri.query().unwrap_or_default()).as_bytes()]);
     for name in signed_headers.split(';') {
-        let values: Vec<_> = head
-            .headers
-            .get_all(name)
-            .iter()
-            .map(|value| squeeze(value.as_bytes()))
-            .collect();
+        let values: Vec<_> = head.headers.get_all(name).iter().map(|value| squeeze(value.as_bytes())).collect();
         if values.is_empty() {
-            return Err(incomplete(&format!(
-                "The signed header '{name}' is not there"
-            )));
+            return Err(incomplete(&format!("The signed header '{name}' is not there")));
         }
         line(&[name.as_bytes(), b":", &values.join(&b',')]);
     }
@@ -206,10 +175,7 @@ fn canonical_request(
 
 /// Trims a header's value and makes one space of several.
 fn squeeze(value: &[u8]) -> Vec<u8> {
-    let words: Vec<_> = value
-        .split(|b| *b == b' ')
-        .filter(|w| !w.is_empty())
-        .collect();
+    let words: Vec<_> = value.split(|b| *b == b' ').filter(|w| !w.is_empty()).collect();
     words.join(&b' ')
 }
 
@@ -245,10 +211,7 @@ fn canonical_query(raw: &str) -> String {
         .map(|(name, value)| (canonical(name), canonical(value)))
         .collect();
     pairs.sort();
-    let pairs: Vec<String> = pairs
-        .into_iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join("&")
 }
 
@@ -267,11 +230,7 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
         return None;
     }
     for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let digit = |c: u8| {
-            char::from(c)
-                .to_digit(16)
-                .and_then(|d| u8::try_from(d).ok())
-        };
+        let digit = |c: u8| char::from(c).to_digit(16).and_then(|d| u8::try_from(d).ok());
         *byte = digit(pair[0])? << 4 | digit(pair[1])?;
     }
     Some(bytes)

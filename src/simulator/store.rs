@@ -44,12 +44,7 @@ pub(super) struct TokenTaken;
 
 impl Store {
     pub(super) fn new(token_ttl: Duration, replay: Replay) -> Store {
-        Store {
-            users: Vec::new(),
-            by_id: HashMap::new(),
-            tokens: Tokens::new(token_ttl),
-            replay,
-        }
+        Store { users: Vec::new(), by_id: HashMap::new(), tokens: Tokens::new(token_ttl), replay }
     }
 
     /// Resets a user's password, or repeats the answer of a remembered token. Without a token it
@@ -72,10 +67,7 @@ impl Store {
                 Replay::SameAnswer => position,
                 Replay::NewPassword => account.add(dice),
             };
-            return Ok(Reset {
-                password: &account.passwords[position],
-                replayed: true,
-            });
+            return Ok(Reset { password: &account.passwords[position], replayed: true });
         }
 
         let user = self.account(user_id);
@@ -86,10 +78,7 @@ impl Store {
             let at = now;
             self.tokens.put(token, Memory { user, position, at });
         }
-        Ok(Reset {
-            password: &account.passwords[position],
-            replayed: false,
-        })
+        Ok(Reset { password: &account.passwords[position], replayed: false })
     }
 
     pub(super) fn users(&self) -> &[Account] {
@@ -155,12 +144,7 @@ struct Memory {
 
 impl Tokens {
     fn new(ttl: Duration) -> Tokens {
-        Tokens {
-            ttl,
-            young: HashMap::new(),
-            old: HashMap::new(),
-            turned: None,
-        }
+        Tokens { ttl, young: HashMap::new(), old: HashMap::new(), turned: None }
     }
 
     fn turn(&mut self, now: Instant) {
@@ -196,20 +180,11 @@ mod tests {
 
     impl Bench {
         fn new(replay: Replay) -> Bench {
-            Bench {
-                store: Store::new(TTL, replay),
-                dice: StdRng::seed_from_u64(1),
-                start: Instant::now(),
-            }
+            Bench { store: Store::new(TTL, replay), dice: StdRng::seed_from_u64(1), start: Instant::now() }
         }
 
         /// The password and whether it is a replay's, at so many seconds.
-        fn reset(
-            &mut self,
-            user: &str,
-            token: &str,
-            at: u64,
-        ) -> Result<(String, bool), TokenTaken> {
+        fn reset(&mut self, user: &str, token: &str, at: u64) -> Result<(String, bool), TokenTaken> {
             let now = self.start + Duration::from_secs(at);
             let token = Some(token).filter(|t| !t.is_empty());
             let reset = self.store.reset(user, token, now, &mut self.dice)?;
@@ -276,17 +251,10 @@ mod tests {
     fn passwords_fit_the_api_and_show_every_hostile_character() {
         let mut dice = StdRng::seed_from_u64(3);
         let passwords: Vec<_> = (0..2000).map(|_| password(&mut dice)).collect();
-        assert!(
-            passwords
-                .iter()
-                .all(|p| (8..=20).contains(&p.chars().count()))
-        );
+        assert!(passwords.iter().all(|p| (8..=20).contains(&p.chars().count())));
         for hostile in [',', '"', '=', '\'', '\\'] {
             assert!(passwords.iter().any(|p| p.contains(hostile)), "{hostile}");
-            assert!(
-                passwords.iter().any(|p| p.starts_with(hostile)),
-                "{hostile} in front"
-            );
+            assert!(passwords.iter().any(|p| p.starts_with(hostile)), "{hostile} in front");
         }
     }
 }

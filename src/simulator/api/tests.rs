@@ -3,10 +3,7 @@
 use super::*;
 
 fn api(config: Config) -> Api {
-    Api::new(Config {
-        verify_signatures: false,
-        ..config
-    })
+    Api::new(Config { verify_signatures: false, ..config })
 }
 
 /// Status, error code and body.
@@ -21,14 +18,8 @@ fn call(api: &Api, method: &str, uri: &str, body: &[u8]) -> (u16, &'static str, 
 #[test]
 fn a_path_is_split_before_it_is_decoded() {
     let route = |method: Method, path| Operation::from(&method, path);
-    assert_eq!(
-        route(Method::POST, "/user/a%2Fpassword/password"),
-        Some(Operation::ResetUserPassword("a%2Fpassword"))
-    );
-    assert_eq!(
-        route(Method::GET, "/user/password"),
-        Some(Operation::GetUser("password"))
-    );
+    assert_eq!(route(Method::POST, "/user/a%2Fpassword/password"), Some(Operation::ResetUserPassword("a%2Fpassword")));
+    assert_eq!(route(Method::GET, "/user/password"), Some(Operation::GetUser("password")));
     assert_eq!(route(Method::GET, "/user"), Some(Operation::ListUsers));
     // What such user IDs come to on the way: no reset of anyone.
     assert_eq!(route(Method::POST, "/user/../password"), None);
@@ -43,12 +34,7 @@ fn a_path_is_split_before_it_is_decoded() {
 fn what_breaks_the_constraints_is_400_and_resets_nobody() {
     let api = api(Config::default());
     let long = format!("/user/{}/password", "x".repeat(27));
-    let paths = [
-        "/user//password",
-        "/user/%20/password",
-        "/user/%FF/password",
-        &long,
-    ];
+    let paths = ["/user//password", "/user/%20/password", "/user/%FF/password", &long];
     for path in paths.into_iter().chain(["/user/a%0Ab/password"]) {
         let (status, code, body) = call(&api, "POST", path, b"{}");
         assert_eq!((status, code), (400, "ValidationException"), "{path}");
@@ -56,21 +42,14 @@ fn what_breaks_the_constraints_is_400_and_resets_nobody() {
     }
     let long = format!(r#"{{"clientToken":"{}"}}"#, "x".repeat(129));
     let bodies = ["[]", r#"["t"]"#, "{", "null", r#"{"clientToken":1}"#, &long];
-    for body in bodies
-        .into_iter()
-        .chain([r#"{"clientToken":" "}"#, r#"{"clientToken":""}"#])
-    {
+    for body in bodies.into_iter().chain([r#"{"clientToken":" "}"#, r#"{"clientToken":""}"#]) {
         let (status, code, _) = call(&api, "POST", "/user/a/password", body.as_bytes());
         assert_eq!((status, code), (400, "ValidationException"), "{body}");
     }
     assert_eq!(call(&api, "POST", "/user/a/password", b"\xff{").0, 400);
     assert_eq!(api.state().figures.resets, 0);
     for body in ["", "{}", r#"{"clientToken":null}"#, r#"{"other":1}"#] {
-        assert_eq!(
-            call(&api, "POST", "/user/a/password", body.as_bytes()).0,
-            200,
-            "{body}"
-        );
+        assert_eq!(call(&api, "POST", "/user/a/password", body.as_bytes()).0, 200, "{body}");
     }
     assert_eq!(api.state().figures.resets, 4);
 }
@@ -78,44 +57,17 @@ fn what_breaks_the_constraints_is_400_and_resets_nobody() {
 #[test]
 fn lists_and_credentials_check_their_parameters() {
     let api = api(Config::default());
-    for query in [
-        "",
-        "?maxResults=0",
-        "?maxResults=101",
-        "?maxResults=ten",
-        "?maxResults=%FF",
-    ] {
-        assert_eq!(
-            call(&api, "GET", &format!("/user{query}"), b"").0,
-            400,
-            "{query}"
-        );
+    for query in ["", "?maxResults=0", "?maxResults=101", "?maxResults=ten", "?maxResults=%FF"] {
+        assert_eq!(call(&api, "GET", &format!("/user{query}"), b"").0, 400, "{query}");
     }
-    assert_eq!(
-        call(&api, "GET", "/user?maxResults=9&nextToken=x", b"").0,
-        400
-    );
-    assert_eq!(
-        call(&api, "GET", "/user?maxResults=100", b"").2,
-        r#"{"users":[]}"#
-    );
+    assert_eq!(call(&api, "GET", "/user?maxResults=9&nextToken=x", b"").0, 400);
+    assert_eq!(call(&api, "GET", "/user?maxResults=100", b"").2, r#"{"users":[]}"#);
     let path = "/credentials/programmatic";
-    for query in [
-        "",
-        "?environmentId=",
-        "?environmentId=e&durationInMinutes=61",
-    ] {
-        assert_eq!(
-            call(&api, "GET", &format!("{path}{query}"), b"").0,
-            400,
-            "{query}"
-        );
+    for query in ["", "?environmentId=", "?environmentId=e&durationInMinutes=61"] {
+        assert_eq!(call(&api, "GET", &format!("{path}{query}"), b"").0, 400, "{query}");
     }
     let (status, _, body) = call(&api, "GET", &format!("{path}?environmentId=e"), b"");
-    assert!(
-        status == 200 && body.contains(r#""durationInMinutes":60"#),
-        "{body}"
-    );
+    assert!(status == 200 && body.contains(r#""durationInMinutes":60"#), "{body}");
 }
 
 #[test]
@@ -132,15 +84,9 @@ fn anyone_exists_but_the_missing() {
 fn the_same_seed_gives_the_same_answers() {
     let answers = |seed| {
         let faults = "error-after=0.3".parse().unwrap();
-        let api = api(Config {
-            seed,
-            faults,
-            ..Config::default()
-        });
+        let api = api(Config { seed, faults, ..Config::default() });
         let paths = (0..50).map(|i| format!("/user/u{i}/password"));
-        paths
-            .map(|path| call(&api, "POST", &path, b""))
-            .collect::<Vec<_>>()
+        paths.map(|path| call(&api, "POST", &path, b"")).collect::<Vec<_>>()
     };
     assert_eq!(answers(4), answers(4));
     assert_ne!(answers(4), answers(5));
@@ -148,11 +94,7 @@ fn the_same_seed_gives_the_same_answers() {
 
 #[test]
 fn latency_swings_by_its_jitter_and_no_further() {
-    let api = api(Config {
-        latency: Duration::from_millis(10),
-        jitter: Duration::from_millis(4),
-        ..Config::default()
-    });
+    let api = api(Config { latency: Duration::from_millis(10), jitter: Duration::from_millis(4), ..Config::default() });
     let mut dice = StdRng::seed_from_u64(1);
     let delays: Vec<_> = (0..1000).map(|_| api.delay(&mut dice)).collect();
     let (low, high) = (Duration::from_millis(6), Duration::from_millis(14));

@@ -25,14 +25,8 @@ async fn signed_by_the_sdk() -> (Parts, Vec<u8>) {
         ))
         .build();
     let client = aws_sdk_finspacedata::Client::from_conf(config);
-    #[expect(
-        deprecated,
-        reason = "the service has ended; the operation is what is simulated"
-    )]
-    let call = client
-        .reset_user_password()
-        .user_id("a/b %é")
-        .client_token("t");
+    #[expect(deprecated, reason = "the service has ended; the operation is what is simulated")]
+    let call = client.reset_user_password().user_id("a/b %é").client_token("t");
     let server = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut wire = Vec::new();
@@ -51,24 +45,17 @@ fn parse(wire: &str) -> (Parts, Vec<u8>) {
     let (head, body) = wire.split_once("\r\n\r\n").unwrap();
     let mut lines = head.lines();
     let mut first = lines.next().unwrap().split(' ');
-    let mut request = Request::builder()
-        .method(first.next().unwrap())
-        .uri(first.next().unwrap());
+    let mut request = Request::builder().method(first.next().unwrap()).uri(first.next().unwrap());
     for line in lines {
         let (name, value) = line.split_once(": ").unwrap();
         request = request.header(name, value);
     }
-    (
-        request.body(()).unwrap().into_parts().0,
-        body.as_bytes().to_vec(),
-    )
+    (request.body(()).unwrap().into_parts().0, body.as_bytes().to_vec())
 }
 
 fn check(head: &Parts, body: &[u8], time: Timestamp) -> Result<(), &'static str> {
     let verified = verify(head, body, &mut Keyring::new(), Instant::now(), time);
-    verified
-        .map(|caller| assert!(caller.superuser))
-        .map_err(|refusal| refusal.code)
+    verified.map(|caller| assert!(caller.superuser)).map_err(|refusal| refusal.code)
 }
 
 #[tokio::test]
@@ -80,10 +67,7 @@ async fn what_the_sdk_signed_passes_and_any_change_does_not() {
 
     let wrong = Err("InvalidSignatureException");
     assert_eq!(check(&head, b"{}", now), wrong);
-    for uri in [
-        "/user/a%2Fb%20%25%C3%AA/password",
-        "/user/a%2Fb%20%25%C3%A9/password?x=1",
-    ] {
+    for uri in ["/user/a%2Fb%20%25%C3%AA/password", "/user/a%2Fb%20%25%C3%A9/password?x=1"] {
         let mut changed = head.clone();
         changed.uri = uri.parse().unwrap();
         assert_eq!(check(&changed, &body, now), wrong, "{uri}");
@@ -93,47 +77,27 @@ async fn what_the_sdk_signed_passes_and_any_change_does_not() {
     assert_eq!(check(&changed, &body, now), wrong);
     let with = |name: &'static str, value: &str| {
         let mut changed = head.clone();
-        changed
-            .headers
-            .insert(HeaderName::from_static(name), value.parse().unwrap());
+        changed.headers.insert(HeaderName::from_static(name), value.parse().unwrap());
         check(&changed, &body, now)
     };
     assert_eq!(with("host", "127.0.0.1:1"), wrong);
     assert_eq!(with("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), wrong);
-    assert_eq!(
-        with("x-amz-content-sha256", &hex(&Sha256::digest(&body))),
-        Ok(())
-    );
-    assert_eq!(
-        with("x-amz-security-token", "t"),
-        Err("IncompleteSignatureException")
-    );
-    assert_eq!(
-        with("authorization", "Basic eDp5"),
-        Err("IncompleteSignatureException")
-    );
+    assert_eq!(with("x-amz-content-sha256", &hex(&Sha256::digest(&body))), Ok(()));
+    assert_eq!(with("x-amz-security-token", "t"), Err("IncompleteSignatureException"));
+    assert_eq!(with("authorization", "Basic eDp5"), Err("IncompleteSignatureException"));
     let authorization = head.headers["authorization"].to_str().unwrap();
     let unsigned_host = authorization.replace(";host;", ";");
     assert_ne!(authorization, unsigned_host);
-    assert_eq!(
-        with("authorization", &unsigned_host),
-        Err("IncompleteSignatureException")
-    );
+    assert_eq!(with("authorization", &unsigned_host), Err("IncompleteSignatureException"));
     let stranger = authorization.replace("AKIASIM", "AKIAMIS");
-    assert_eq!(
-        with("authorization", &stranger),
-        Err("UnrecognizedClientException")
-    );
+    assert_eq!(with("authorization", &stranger), Err("UnrecognizedClientException"));
     let elsewhere = authorization.replace("/eu-west-3/", "/eu-west-4/");
     assert_eq!(with("authorization", &elsewhere), wrong);
     let service = authorization.replace("/finspace-api/", "/finspace/");
     assert_eq!(with("authorization", &service), wrong);
     let mut unsigned = head.clone();
     unsigned.headers.remove("authorization");
-    assert_eq!(
-        check(&unsigned, &body, now),
-        Err("MissingAuthenticationTokenException")
-    );
+    assert_eq!(check(&unsigned, &body, now), Err("MissingAuthenticationTokenException"));
 }
 
 #[tokio::test]
@@ -145,28 +109,15 @@ async fn the_clocks_may_differ_by_five_minutes() {
     let (within, beyond) = (Duration::from_secs(300), Duration::from_secs(301));
     assert_eq!(check(&head, &body, signed + within), Ok(()));
     assert_eq!(check(&head, &body, signed - within), Ok(()));
-    assert_eq!(
-        check(&head, &body, signed + beyond),
-        Err("InvalidSignatureException")
-    );
-    assert_eq!(
-        check(&head, &body, signed - beyond),
-        Err("InvalidSignatureException")
-    );
+    assert_eq!(check(&head, &body, signed + beyond), Err("InvalidSignatureException"));
+    assert_eq!(check(&head, &body, signed - beyond), Err("InvalidSignatureException"));
 }
 
 #[test]
 fn hostile_authorization_headers_are_refused_and_nothing_panics() {
     let long = "a".repeat(100_000);
     let whole = "AWS4-HMAC-SHA256 Credential=A/1/r/s/aws4_request, SignedHeaders=a, Signature=";
-    let shapes = [
-        "",
-        "AWS4-HMAC-SHA256",
-        "AWS4-HMAC-SHA256 ",
-        ",,,",
-        "AWS4-HMAC-SHA256 =,=",
-        &long,
-    ];
+    let shapes = ["", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 ", ",,,", "AWS4-HMAC-SHA256 =,=", &long];
     for text in shapes.into_iter().chain([whole]) {
         assert!(Authorization::parse(text).is_none());
     }
@@ -179,10 +130,7 @@ fn hostile_authorization_headers_are_refused_and_nothing_panics() {
 
 #[test]
 fn paths_and_queries_are_made_canonical() {
-    assert_eq!(
-        canonical_path("/user/a%2Fb/password"),
-        "/user/a%252Fb/password"
-    );
+    assert_eq!(canonical_path("/user/a%2Fb/password"), "/user/a%252Fb/password");
     assert_eq!(canonical_path("//a/./b/../c~"), "/a/c~");
     assert_eq!(canonical_path("/a/"), "/a/");
     assert_eq!(canonical_path("/a/."), "/a/");
