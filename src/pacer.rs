@@ -81,6 +81,10 @@ pub fn burst(rate: f64) -> u32 {
 
 type Limiter<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
+/// Leave for one request; it remembers under which rate it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permit(u32);
+
 /// Gives out permits, one a request.
 pub struct Pacer<C: Clock = DefaultClock> {
     clock: C,
@@ -118,31 +122,36 @@ impl<C: Clock + Clone> Pacer<C> {
     ///
     /// # Errors
     /// It is too early by this long.
-    pub fn take(&mut self) -> Result<(), Duration> {
+    pub fn take(&mut self) -> Result<Permit, Duration> {
+        let permit = Permit(self.finder.epoch);
         let now = self.seconds();
         if let Some(rate) = self.finder.rate() {
             let slot = self.slot.max(now - CATCH_UP.as_secs_f64());
             if slot > now {
                 return Err(Duration::from_secs_f64(slot - now));
             }
-            self.permit()?;
+            self.under_ceiling()?;
             self.slot = slot + 1.0 / rate;
-            return Ok(());
+            return Ok(permit);
         }
-        self.permit()
+        self.under_ceiling().map(|()| permit)
     }
 
-    fn permit(&self) -> Result<(), Duration> {
+    fn under_ceiling(&self) -> Result<(), Duration> {
         let Some((limiter, _)) = &self.ceiling else {
             return Ok(());
         };
         limiter.check().map_err(|early| early.wait_time_from(self.clock.now()))
     }
 
-    /// Tells the pacer of an answer, throttled or not.
-    pub fn answered(&mut self, throttled: bool) {
+    /// Tells the pacer of an answer to what left with `permit`, throttled or not.
+    pub fn answered(&mut self, permit: Permit, throttled: bool) {
         let now = self.seconds();
-        self.finder.answered(now, throttled);
+        self.finder.answered(now, throttled, permit.0);
+        let pause = std::mem::take(&mut self.finder.pause);
+        if pause > 0.0 {
+            self.slot = self.slot.max(now + pause);
+        }
     }
 
     /// The rate that is aimed at now, if anything but the concurrency limits it.
@@ -179,6 +188,14 @@ pub struct Finder {
     window: Window,
     /// Deliveries a second when the service last throttled.
     wall: Option<f64>,
+    /// The last rate that was not throttled.
+    clean: Option<f64>,
+    /// How often the rate was lowered.
+    epoch: u32,
+    /// Windows in a row in which nothing was delivered …
+    silent: u32,
+    /// … and for how long to send nothing on their account, in seconds.
+    pause: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -204,19 +221,25 @@ impl Finder {
     /// Never less than one request in so many seconds.
     const SLOWEST: f64 = 1.0 / 30.0;
     /// A window is this long at least, in seconds …
-    const WINDOW: f64 = 0.2;
+    const WINDOW: f64 = 0.1;
     /// … shorter while seeking, where a late look overshoots …
     const SEEKING_WINDOW: f64 = 0.05;
     /// … and ends without its samples after this long.
     const LONGEST: f64 = 2.0;
     /// Answers that make a window.
-    const SAMPLES: f64 = 20.0;
+    const SAMPLES: f64 = 8.0;
+    /// Answers that show a storm.
+    const STORM: f64 = 10.0;
     /// Windows to stay after throttling.
-    const HOLD: u32 = 2;
+    const HOLD: u32 = 1;
+    /// Each probe is so much bolder than the one before.
+    const BOLDER: f64 = 4.0;
+    /// Back behind the last clean rate, or what was delivered.
+    const STEP_BACK: f64 = 0.985;
     /// The first probe above what was held.
     const FIRST_PROBE: f64 = 0.01;
     /// The largest.
-    const LAST_PROBE: f64 = 0.5;
+    const LAST_PROBE: f64 = 1.0;
 
     fn new(ceiling: Option<f64>) -> Self {
         Self {
@@ -225,6 +248,10 @@ impl Finder {
             phase: Phase::Seeking,
             window: Window::default(),
             wall: None,
+            clean: None,
+            epoch: 0,
+            silent: 0,
+            pause: 0.0,
         }
     }
 
@@ -232,8 +259,17 @@ impl Finder {
         self.rate
     }
 
-    fn answered(&mut self, now: f64, throttled: bool) {
-        let start = *self.window.start.get_or_insert(now);
+    fn answered(&mut self, now: f64, throttled: bool, epoch: u32) {
+        // What left before the last change says nothing about it.
+        if epoch != self.epoch {
+            return;
+        }
+        // The first answer starts the window and is not of it.
+        let Some(start) = self.window.start else {
+            self.window.start = Some(now);
+            self.window.throttled += f64::from(u8::from(throttled));
+            return;
+        };
         if throttled {
             self.window.throttled += 1.0;
         } else {
@@ -245,27 +281,38 @@ impl Finder {
         let least = if self.phase == Phase::Seeking { Self::SEEKING_WINDOW } else { Self::WINDOW };
         let full = elapsed >= least && samples >= Self::SAMPLES || elapsed >= Self::LONGEST;
         // A storm is not watched to the end of the window.
-        let storm = samples >= Self::SAMPLES / 2.0 && throttled > 0.3 * samples;
+        let storm = samples >= Self::STORM && throttled > 0.3 * samples;
         if !(full || storm) || elapsed <= 0.0 {
             return;
         }
-        self.window = Window { start: Some(now), ..Window::default() };
+        self.window = Window::default();
         if throttled > 0.0 {
             self.back_off(delivered / elapsed, throttled / samples);
+            self.epoch += 1;
         } else {
+            self.window.start = Some(now);
             self.go_on(delivered / elapsed);
         }
     }
 
     fn back_off(&mut self, delivered: f64, share: f64) {
         let before = self.rate.or(self.ceiling).unwrap_or(Self::FIRST);
-        let factor = if share > 0.15 { 0.95 } else { 0.985 };
-        // Nothing delivered says nothing about the wall but that it is lower.
-        let aim = if delivered > 0.0 { (factor * delivered).min(before) } else { before / 2.0 };
+        // A bucket without room lets half through just above its rate, so what
+        // was delivered tells nothing of the wall until a second look agrees.
+        let clean = self.clean.take().map_or(0.0, |clean| Self::STEP_BACK * clean);
+        let factor = if share > 0.15 { 0.95 } else { Self::STEP_BACK };
+        let aim = if delivered > 0.0 {
+            self.silent = 0;
+            (factor * delivered).max(clean).min(before)
+        } else {
+            // Nothing delivered says only that it is not now: wait, twice as
+            // long each time, before the rate is blamed.
+            self.silent += 1;
+            self.pause = (Self::WINDOW * f64::from(1 << self.silent.min(5)) / 2.0).min(1.0);
+            if self.silent > 3 { before / 2.0 } else { clean.max(before * Self::STEP_BACK) }
+        };
         self.rate = Some(aim.max(Self::SLOWEST));
-        if delivered > 0.0 {
-            self.wall = Some(delivered);
-        }
+        self.wall = Some(aim);
         self.phase = Phase::Holding(Self::HOLD);
     }
 
@@ -278,20 +325,26 @@ impl Finder {
         if delivered < 0.8 * rate {
             return;
         }
-        match self.phase {
-            Phase::Seeking => self.rate = Some(rate * 2.0),
-            Phase::Holding(0) => self.phase = Phase::Probing(Self::FIRST_PROBE),
-            Phase::Holding(left) => self.phase = Phase::Holding(left - 1),
-            Phase::Probing(step) => {
-                let higher = rate * (1.0 + step);
-                self.rate = Some(higher);
-                self.phase = Phase::Probing((step * 2.0).min(Self::LAST_PROBE));
-                if self.ceiling.is_some_and(|ceiling| higher >= ceiling) {
-                    // Back at the ceiling, which governor holds from here.
-                    self.rate = None;
-                    self.phase = Phase::Seeking;
-                }
+        self.clean = Some(rate);
+        let higher = match self.phase {
+            Phase::Seeking => rate * 2.0,
+            Phase::Holding(left) => {
+                self.phase = if left == 0 { Phase::Probing(Self::FIRST_PROBE) } else { Phase::Holding(left - 1) };
+                return;
             }
+            Phase::Probing(step) => {
+                self.phase = Phase::Probing((step * Self::BOLDER).min(Self::LAST_PROBE));
+                rate * (1.0 + step)
+            }
+        };
+        self.rate = Some(higher);
+        if self.ceiling.is_some_and(|ceiling| higher >= ceiling) {
+            // Back at the ceiling, which governor holds from here.
+            self.rate = None;
+            self.phase = Phase::Seeking;
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use crate::breaker::{Breaker, Health, MaxFailures, Permission};
 use crate::client::{Cause, Client, Failure, Reset};
 use crate::ledger::{Claim, Event, PaceSample, Writer};
 use crate::outcome::{BatchName, Millis, Outcome, Status, Tally, Target, Task, client_token};
-use crate::pacer::Pacer;
+use crate::pacer::{Pacer, Permit};
 use crate::shutdown::{Shutdown, Signal};
 
 /// What a run keeps to.
@@ -100,7 +100,7 @@ struct Waiting {
     job: Job,
 }
 
-type Answered = (Job, Result<Reset, Failure>);
+type Answered = (Job, Permit, Result<Reset, Failure>);
 
 /// Runs until every user has an outcome or something says stop.
 pub async fn run(
@@ -220,16 +220,17 @@ impl Dispatcher<'_> {
             if !retry && (self.fresh.is_empty() || !start_new) {
                 return retry_due;
             }
-            if let Err(wait) = self.pacer.take() {
-                return Some(now + wait);
-            }
+            let permit = match self.pacer.take() {
+                Ok(permit) => permit,
+                Err(wait) => return Some(now + wait),
+            };
             let job = if retry {
                 self.retries.pop().map(|waiting| waiting.job)
             } else {
                 self.fresh.pop_front().map(|(claim, task)| Job::new(claim, task))
             };
             if let Some(job) = job {
-                self.launch(job);
+                self.launch(job, permit);
             }
             self.ask_for_more();
         }
@@ -248,14 +249,14 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn launch(&mut self, mut job: Job) {
+    fn launch(&mut self, mut job: Job, permit: Permit) {
         let client = self.client;
         let token = client_token(&self.rules.target, &self.rules.batch, &job.task.user_id);
         job.sent_at = Millis::now();
         self.tally.requests += 1;
         self.in_flight.push(Box::pin(async move {
             let answer = client.reset(&job.task.user_id, token).await;
-            (job, answer)
+            (job, permit, answer)
         }));
     }
 
@@ -290,11 +291,11 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn answered(&mut self, (mut job, answer): Answered) {
+    fn answered(&mut self, (mut job, permit, answer): Answered) {
         let now = Instant::now();
         let failure = match answer {
             Ok(reset) => {
-                self.pacer.answered(false);
+                self.pacer.answered(permit, false);
                 self.breaker.good();
                 self.permission.granted();
                 job.tries += 1;
@@ -311,7 +312,7 @@ impl Dispatcher<'_> {
             "{}",
             failure.message
         );
-        self.pacer.answered(failure.cause == Cause::Throttled);
+        self.pacer.answered(permit, failure.cause == Cause::Throttled);
         if failure.maybe_executed {
             job.doubt(self.rules.token_window);
         }
