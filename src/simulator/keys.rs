@@ -17,7 +17,8 @@ use super::answer::Refusal;
 
 pub(super) type HmacSha256 = Hmac<Sha256>;
 
-const FORGET_AFTER: Duration = Duration::from_secs(3600);
+const MAX_LIFE: Duration = Duration::from_hours(24);
+const FORGET_AFTER: Duration = Duration::from_hours(1);
 
 /// Every key that is known.
 #[derive(Debug)]
@@ -83,7 +84,11 @@ impl Keyring {
         let key = Key {
             secret: issued.secret_access_key.clone(),
             superuser: caller.superuser,
-            session: Some(Session { token: issued.session_token.clone(), expires: now + life }),
+            session: Some(Session {
+                token: issued.session_token.clone(),
+                // No life is longer than a day, so that the sum can't overflow.
+                expires: now + life.min(MAX_LIFE),
+            }),
             derived: None,
         };
         self.keys.insert(issued.access_key_id.clone(), key);

@@ -83,7 +83,7 @@ impl Default for Config {
         Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             population: Population::Anyone,
-            token_ttl: Duration::from_secs(600),
+            token_ttl: Duration::from_mins(10),
             quota: None,
             latency: Duration::ZERO,
             jitter: Duration::ZERO,

@@ -21,13 +21,21 @@ pub enum Population {
 /// A user as the API tells of them. Empty text is a member that the answer leaves out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
+    /// The user ID.
     pub user_id: String,
+    /// The e-mail address.
     pub email_address: String,
+    /// The first name.
     pub first_name: String,
+    /// The last name.
     pub last_name: String,
+    /// Whether the user may sign in.
     pub status: UserStatus,
+    /// Superuser or not.
     pub user_type: UserType,
+    /// Whether FinSpace issues credentials for the user.
     pub api_access: ApiAccess,
+    /// The last sign-in, if there was one.
     pub last_login_at: Option<jiff::Timestamp>,
     /// IDs of the permission groups the user is in. A group exists if a user is in it.
     pub permission_groups: Vec<String>,

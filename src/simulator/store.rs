@@ -170,7 +170,7 @@ mod tests {
     use super::*;
     use rand::SeedableRng;
 
-    const TTL: Duration = Duration::from_secs(600);
+    const TTL: Duration = Duration::from_mins(10);
 
     struct Bench {
         store: Store,

@@ -84,7 +84,7 @@ fn anyone_exists_but_the_missing() {
 fn the_same_seed_gives_the_same_answers() {
     let answers = |seed| {
         let faults = "error-after=0.3".parse().unwrap();
-        let api = api(Config { seed, faults, ..Config::default() });
+        let api = api(Config { faults, seed, ..Config::default() });
         let paths = (0..50).map(|i| format!("/user/u{i}/password"));
         paths.map(|path| call(&api, "POST", &path, b"")).collect::<Vec<_>>()
     };
