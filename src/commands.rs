@@ -54,7 +54,8 @@ pub async fn simulator(args: SimulatorArgs, printer: &Printer) -> Result<Exit, E
          export AWS_ENDPOINT_URL={endpoint}\n\
          export AWS_REGION={REGION}\n\
          export AWS_ACCESS_KEY_ID={ACCESS_KEY_ID}\n\
-         export AWS_SECRET_ACCESS_KEY={SECRET_ACCESS_KEY}\n"
+         export AWS_SECRET_ACCESS_KEY={SECRET_ACCESS_KEY}\n\
+         unset AWS_SESSION_TOKEN AWS_PROFILE\n"
     );
     printer.note(format!(
         "serving the simulated API at {endpoint} until a signal comes; any AWS SDK or CLI talks to it with:"

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod exit;
+pub mod fault;
 pub mod ledger;
 pub mod outcome;
 pub mod pacer;
@@ -23,6 +24,7 @@ pub mod runner;
 pub mod seal;
 pub mod settings;
 pub mod shutdown;
+#[allow(missing_docs, reason = "its words and errors say what they are in the text they carry")]
 pub mod simulator;
 pub mod staged;
 pub mod state;

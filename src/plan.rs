@@ -175,6 +175,7 @@ pub fn survey(
     target: &Target,
     batch: &BatchName,
     limit: Option<u64>,
+    detail: bool,
 ) -> Result<Plan, Error> {
     let facts = roster.facts();
     let key = import_key(roster, excluded);
@@ -192,21 +193,27 @@ pub fn survey(
         first: Vec::new(),
         fingerprint: Fingerprint(Default::default()),
     };
-    // The first reading told all there is to know of a new batch without
-    // special rows; else the rows are looked at one by one.
-    let special = facts.duplicates > 0 || !excluded.is_empty() || ledger.is_some();
-    if special {
-        plan.counts = Counts::default();
-    }
-    for row in roster.rows()? {
-        let row = new_row(row?, excluded);
-        if special {
-            plan.take(&row, ledger)?;
-        } else if row.kind == RowKind::User {
-            plan.first.extend(row.user_id);
+    let imported = match ledger {
+        Some(ledger) => ledger.get("import_key")?.as_deref() == Some(&key),
+        None => facts.duplicates == 0 && excluded.is_empty(),
+    };
+    match ledger {
+        // The first reading told all there is to know of a new batch without
+        // special rows, and the ledger knows a roster that it has seen.
+        Some(ledger) if imported && !detail => plan.counts = ledger.counts()?,
+        None if imported => {
+            for row in roster.rows()? {
+                plan.first.extend(new_row(row?, excluded).user_id);
+                if plan.first.len() >= FIRST_USERS {
+                    break;
+                }
+            }
         }
-        if !special && plan.first.len() >= FIRST_USERS {
-            break;
+        _ => {
+            plan.counts = Counts::default();
+            for row in roster.rows()? {
+                plan.take(&new_row(row?, excluded), ledger)?;
+            }
         }
     }
     plan.to_reset = plan.counts.to_do().min(limit.unwrap_or(u64::MAX));

@@ -1,17 +1,95 @@
-//! The CSV that a dry run writes.
+//! `--dry-run`: tells the plan, and writes it as a CSV.
 //!
-//! Invariant: it has the columns of the real output, says in every row that it
+//! Invariant: no reset is sent. The CSV has the columns of the real output, says in every row that it
 //! is a preview, and never holds a password.
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::path::Path;
 
-use crate::exit::Error;
-use crate::ledger::{Ledger, LedgerRow};
+use crate::exit::{Error, Exit};
+use crate::ledger::{Ledger, LedgerRow, Place};
 use crate::outcome::{BatchName, Target};
-use crate::plan::new_row;
-use crate::publish::{PublishError, Table, write_header, write_row};
+use crate::plan::{Plan, new_row};
+use crate::progress::Printer;
+use crate::publish::{self, Destination, PublishError, Table, write_header, write_row};
 use crate::roster::Roster;
+use crate::run::Job;
+use crate::seal::Seal;
+
+/// `--dry-run`: tells the plan, and writes it as a CSV where asked to.
+///
+/// # Errors
+/// The run could not work, or the preview can't be written.
+pub(crate) async fn preview(job: &Job, printer: &Printer) -> Result<Exit, Error> {
+    let seal = job.settings.seal()?;
+    let path = job.settings.output_path()?;
+    let place = Place::new(job.state.folder(), &job.batch);
+    let ledger = if job.settings.args.simulate || !place.ledger.exists() { None } else { Some(Ledger::read(&place)?) };
+    if let Some(ledger) = &ledger {
+        ledger.expect_target(&job.target)?;
+    }
+    if let Some(path) = &path {
+        publish::check(path, &|digest| job.is_ours(ledger.as_ref(), digest))?;
+    }
+    let identity = job.client.identity().await?;
+    let plan = job.survey(ledger.as_ref(), true)?;
+    let about = job.about(&identity, path.as_deref(), seal.as_ref());
+    let text = format!("{}\n{}", plan.describe(&about.as_about(job)), how_to_run(job, &plan));
+    if job.settings.destination == Some(Destination::Stdout) {
+        printer.note(text.trim_end());
+    } else {
+        printer.data(&text).map_err(Error::Stdout)?;
+    }
+    write_preview(job, path.as_deref(), seal.as_ref(), ledger.as_ref())?;
+    let clean = plan.counts.invalid == 0;
+    Ok(if clean { Exit::Success } else { Exit::SomeFailed })
+}
+
+fn how_to_run(job: &Job, plan: &Plan) -> String {
+    if plan.to_reset == 0 {
+        return "Nothing is left to reset. No request was sent.\n".into();
+    }
+    let mut words: Vec<String> = std::env::args_os().map(|word| quoted(Path::new(&word))).collect();
+    if let Some(first) = words.first_mut() {
+        *first = "finspace-reset".into();
+    }
+    words.retain(|word| word != "--dry-run");
+    if job.settings.destination.is_none() {
+        words.extend(["--output".into(), "results.csv".into()]);
+    }
+    if !job.settings.args.simulate {
+        words.extend(["--confirm".into(), plan.fingerprint.to_string()]);
+    }
+    format!("No reset was sent. To run exactly this plan:\n  {}\n", words.join(" "))
+}
+
+fn write_preview(job: &Job, path: Option<&Path>, seal: Option<&Seal>, ledger: Option<&Ledger>) -> Result<(), Error> {
+    let fill =
+        |output: &mut dyn std::io::Write| write(&job.roster, &job.excluded, ledger, &job.target, &job.batch, output);
+    match (&job.settings.destination, path) {
+        (None, _) => Ok(()),
+        (Some(_), Some(path)) => {
+            job.state.prepare()?;
+            publish::replace(path, seal, &|digest| job.is_ours(ledger, digest), fill, |digest| {
+                Ok(job.state.add_preview(&job.batch, digest)?)
+            })
+        }
+        (Some(_), None) => publish::stream(&mut std::io::stdout().lock(), seal, fill),
+    }
+}
+
+/// A word for a shell.
+#[must_use]
+pub fn quoted(word: &Path) -> String {
+    let text = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
 
 /// Writes the preview of a roster.
 ///

@@ -15,12 +15,14 @@ use governor::clock::DefaultClock;
 use crate::cli::{ProgressMode, RunArgs};
 use crate::client::{self, Client};
 use crate::exit::{Error, Exit};
-use crate::ledger::{Ledger, Place, Writer};
+use crate::fault;
+use crate::ledger::{Doubt, Ledger, Place, Writer};
 use crate::outcome::{BatchName, Counts, Millis, Tally, Target};
 use crate::pacer::Pacer;
 use crate::plan::{self, About, Plan, PlanError};
+use crate::preview::{self, quoted};
 use crate::progress::{self, Printer, Progress, Show};
-use crate::publish::{self, Destination, PublishError, Table};
+use crate::publish::{self, PublishError, Table};
 use crate::rehearsal::Rehearsal;
 use crate::roster::{self, Roster, Source};
 use crate::runner::{self, Ending, Rules};
@@ -48,56 +50,29 @@ pub async fn run(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {
     let state = if settings.args.simulate { state.simulated() } else { state };
     let job = Job { settings, roster, excluded, client, target, batch, state, started };
     if job.settings.args.dry_run {
-        return job.preview(printer).await;
+        return preview::preview(&job, printer).await;
     }
     job.perform(printer, &shutdown).await
 }
 
-struct Start {
-    at: Millis,
-    clock: Instant,
+pub(crate) struct Start {
+    pub(crate) at: Millis,
+    pub(crate) clock: Instant,
 }
 
 /// One run's inputs, read and checked.
-struct Job {
-    settings: RunSettings,
-    roster: Roster,
-    excluded: HashSet<String>,
-    client: Client,
-    target: Target,
-    batch: BatchName,
-    state: State,
-    started: Start,
+pub(crate) struct Job {
+    pub(crate) settings: RunSettings,
+    pub(crate) roster: Roster,
+    pub(crate) excluded: HashSet<String>,
+    pub(crate) client: Client,
+    pub(crate) target: Target,
+    pub(crate) batch: BatchName,
+    pub(crate) state: State,
+    pub(crate) started: Start,
 }
 
 impl Job {
-    /// `--dry-run`: tells the plan, and writes it as a CSV where asked to.
-    async fn preview(&self, printer: &Printer) -> Result<Exit, Error> {
-        let seal = self.settings.seal()?;
-        let path = self.settings.output_path()?;
-        let place = Place::new(self.state.folder(), &self.batch);
-        let ledger =
-            if self.settings.args.simulate || !place.ledger.exists() { None } else { Some(Ledger::read(&place)?) };
-        if let Some(ledger) = &ledger {
-            ledger.expect_target(&self.target)?;
-        }
-        if let Some(path) = &path {
-            publish::check(path, &|digest| self.is_ours(ledger.as_ref(), digest))?;
-        }
-        let identity = self.client.identity().await?;
-        let plan = self.survey(ledger.as_ref())?;
-        let about = self.about(&identity, path.as_deref(), seal.as_ref());
-        let text = format!("{}\n{}", plan.describe(&about.as_about(self)), self.how_to_run(&plan));
-        if self.settings.destination == Some(Destination::Stdout) {
-            printer.note(text.trim_end());
-        } else {
-            printer.data(&text).map_err(Error::Stdout)?;
-        }
-        self.write_preview(path.as_deref(), seal.as_ref(), ledger.as_ref())?;
-        let clean = plan.counts.invalid == 0;
-        Ok(if clean { Exit::Success } else { Exit::SomeFailed })
-    }
-
     /// The real thing.
     async fn perform(&self, printer: &Printer, shutdown: &Shutdown) -> Result<Exit, Error> {
         let args = &self.settings.args;
@@ -115,7 +90,8 @@ impl Job {
         };
         let known = known.map(|ledger| self.greet(ledger)).transpose()?;
         let closed = known.as_ref().map(Ledger::closed_at).transpose()?.flatten();
-        let plan = self.survey(known.as_ref())?;
+        let asks = !(args.yes || args.simulate || args.confirm.is_some());
+        let plan = self.survey(known.as_ref(), asks)?;
         if let (Some(ledger), Some(at)) = (&known, closed) {
             return self.nothing_left(ledger, at, &plan, path.as_deref(), printer);
         }
@@ -131,8 +107,11 @@ impl Job {
         };
         let in_flight = ledger.begin_run(&identity, args.token_window)?;
         self.import(&mut ledger, printer)?;
-        self.tell_doubts(&ledger, in_flight, printer)?;
-        let (mut ledger, ending, tally) = self.send(ledger, &plan, printer, shutdown).await?;
+        let doubts = in_flight + plan.counts.unknown > 0;
+        if doubts {
+            self.tell_doubts(&ledger, in_flight, printer)?;
+        }
+        let (mut ledger, ending, tally) = self.send(ledger, &plan, doubts, printer, shutdown).await?;
         self.finish(&mut ledger, &ending, tally, identity, path.as_deref(), seal.as_ref(), printer, shutdown)
     }
 
@@ -145,8 +124,9 @@ impl Job {
         Ok(ledger)
     }
 
-    fn survey(&self, ledger: Option<&Ledger>) -> Result<Plan, Error> {
-        plan::survey(&self.roster, &self.excluded, ledger, &self.target, &self.batch, self.settings.args.limit)
+    /// What is to do. In `detail` every row is looked at, for people to read.
+    pub(crate) fn survey(&self, ledger: Option<&Ledger>, detail: bool) -> Result<Plan, Error> {
+        plan::survey(&self.roster, &self.excluded, ledger, &self.target, &self.batch, self.settings.args.limit, detail)
     }
 
     /// A closed batch: nothing is left to do, or nothing can be done.
@@ -244,6 +224,7 @@ impl Job {
         &self,
         ledger: Ledger,
         plan: &Plan,
+        doubts: bool,
         printer: &Printer,
         shutdown: &Shutdown,
     ) -> Result<(Ledger, Ending, Tally), Error> {
@@ -252,7 +233,8 @@ impl Job {
         }
         let args = &self.settings.args;
         let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
-        let writer = Writer::start(ledger, args.limit, sender).map_err(|error| Error::System("no thread", error))?;
+        let writer =
+            Writer::start(ledger, args.limit, doubts, sender).map_err(|error| Error::System("no thread", error))?;
         let rules = Rules {
             concurrency: usize::from(args.concurrency),
             max_attempts: args.max_attempts,
@@ -270,6 +252,7 @@ impl Job {
         .await;
         progress.finish();
         let (ledger, written) = writer.finish();
+        fault::point("recorded");
         if let Err(error) = written {
             printer.error(error.to_string());
             return Ok((ledger, Ending::LedgerFailed, tally));
@@ -297,9 +280,11 @@ impl Job {
             Ok(counts) => counts,
             Err(error) => {
                 failed = Some(error);
-                ledger.counts()?
+                // A ledger that can't be read now has been told of already.
+                ledger.counts().unwrap_or_default()
             }
         };
+        fault::point("published");
         let mut exit = exit_code(&counts, ending, args.limit.map(|_| tally));
         // The signal may have come while the last answers were recorded.
         if let (Some(signal), true) = (shutdown.signalled(), counts.to_do() > 0) {
@@ -332,7 +317,11 @@ impl Job {
             counts,
             tally,
             rate: args.rate.to_string(),
-            doubt: ledger.doubt(args.token_window).unwrap_or_default(),
+            doubt: if counts.unknown > 0 {
+                ledger.doubt(args.token_window).unwrap_or_default()
+            } else {
+                Doubt::default()
+            },
             closed,
             limited: args.limit.is_some(),
         };
@@ -371,7 +360,7 @@ impl Job {
     }
 
     /// Whether this batch, or for a rehearsal any rehearsal, wrote a file.
-    fn is_ours(&self, ledger: Option<&Ledger>, digest: &str) -> bool {
+    pub(crate) fn is_ours(&self, ledger: Option<&Ledger>, digest: &str) -> bool {
         let written =
             |ledger: &Ledger| ledger.publications().is_ok_and(|files| files.iter().any(|file| file.digest == digest));
         ledger.is_some_and(written)
@@ -401,7 +390,7 @@ impl Job {
         })
     }
 
-    fn about(&self, identity: &str, path: Option<&Path>, seal: Option<&Seal>) -> AboutRun {
+    pub(crate) fn about(&self, identity: &str, path: Option<&Path>, seal: Option<&Seal>) -> AboutRun {
         let readers = match (seal, &self.settings.destination) {
             (_, None) => "none is named; add --output FILE to the real run".to_owned(),
             (None, _) => format!("{}, in the clear", output_name(path)),
@@ -409,49 +398,15 @@ impl Job {
         };
         AboutRun { identity: identity.to_owned(), output: readers }
     }
-
-    fn how_to_run(&self, plan: &Plan) -> String {
-        if plan.to_reset == 0 {
-            return "Nothing is left to reset. No request was sent.\n".into();
-        }
-        let mut words: Vec<String> = std::env::args_os().map(|word| quoted(Path::new(&word))).collect();
-        if let Some(first) = words.first_mut() {
-            *first = "finspace-reset".into();
-        }
-        words.retain(|word| word != "--dry-run");
-        if self.settings.destination.is_none() {
-            words.extend(["--output".into(), "results.csv".into()]);
-        }
-        if !self.settings.args.simulate {
-            words.extend(["--confirm".into(), plan.fingerprint.to_string()]);
-        }
-        format!("No reset was sent. To run exactly this plan:\n  {}\n", words.join(" "))
-    }
-
-    fn write_preview(&self, path: Option<&Path>, seal: Option<&Seal>, ledger: Option<&Ledger>) -> Result<(), Error> {
-        let fill = |output: &mut dyn std::io::Write| {
-            crate::preview::write(&self.roster, &self.excluded, ledger, &self.target, &self.batch, output)
-        };
-        match (&self.settings.destination, path) {
-            (None, _) => Ok(()),
-            (Some(_), Some(path)) => {
-                self.state.prepare()?;
-                publish::replace(path, seal, &|digest| self.is_ours(ledger, digest), fill, |digest| {
-                    Ok(self.state.add_preview(&self.batch, digest)?)
-                })
-            }
-            (Some(_), None) => publish::stream(&mut std::io::stdout().lock(), seal, fill),
-        }
-    }
 }
 
-struct AboutRun {
+pub(crate) struct AboutRun {
     identity: String,
     output: String,
 }
 
 impl AboutRun {
-    fn as_about<'a>(&'a self, job: &'a Job) -> About<'a> {
+    pub(crate) fn as_about<'a>(&'a self, job: &'a Job) -> About<'a> {
         About {
             target: &job.target,
             identity: &self.identity,
@@ -492,8 +447,15 @@ fn read_roster(settings: &RunSettings, printer: &Printer) -> Result<Roster, Erro
 fn read_exclusions(settings: &RunSettings) -> Result<HashSet<String>, Error> {
     let mut excluded = HashSet::new();
     for path in &settings.args.exclude {
-        let options = roster::Options::default();
-        excluded.extend(roster::user_ids(Source::open(path)?, &options)?);
+        // A list of its own shape, or one of the roster's.
+        let own = roster::Options { bare_list: true, ..roster::Options::default() };
+        let ids = roster::user_ids(Source::open(path)?, &own);
+        excluded.extend(match ids {
+            Err(_) if settings.roster != roster::Options::default() && path.as_os_str() != "-" => {
+                roster::user_ids(Source::open(path)?, &settings.roster)?
+            }
+            ids => ids?,
+        });
     }
     Ok(excluded)
 }
@@ -541,17 +503,6 @@ fn stopped(ending: &Ending) -> Option<String> {
         }
         Ending::LedgerFailed => "the ledger can't be written; free space or make it writable".into(),
     })
-}
-
-/// A word for a shell.
-fn quoted(word: &Path) -> String {
-    let text = word.to_string_lossy();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 /// Removes a file that may not be there.

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::breaker::{Breaker, Health, MaxFailures, Permission};
 use crate::client::{Cause, Client, Failure, Reset};
+use crate::fault;
 use crate::ledger::{Claim, Event, PaceSample, Writer};
 use crate::outcome::{BatchName, Millis, Outcome, Status, Tally, Target, Task, client_token};
 use crate::pacer::{Pacer, Permit};
@@ -255,7 +256,9 @@ impl Dispatcher<'_> {
         job.sent_at = Millis::now();
         self.tally.requests += 1;
         self.in_flight.push(Box::pin(async move {
+            fault::point("sending");
             let answer = client.reset(&job.task.user_id, token).await;
+            fault::point("answered");
             (job, permit, answer)
         }));
     }

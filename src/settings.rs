@@ -108,6 +108,7 @@ impl RunSettings {
                 id_column: args.id_column.clone(),
                 no_headers: args.no_headers,
                 delimiter: args.delimiter,
+                bare_list: false,
             },
             connection: connection(&args.aws),
             args,

@@ -65,11 +65,9 @@ impl Shutdown {
                     // A file-size limit is to be an error of the write, not the
                     // process's end: having a handler is enough for that.
                     drop(signal(SignalKind::from_raw(SIGXFSZ))?);
-                    Ok((
-                        signal(SignalKind::interrupt())?,
-                        signal(SignalKind::terminate())?,
-                        signal(SignalKind::hangup())?,
-                    ))
+                    // Under nohup the terminal's end is to be ignored.
+                    let hang_up = if hangup_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+                    Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, hang_up))
                 };
                 let (mut interrupt, mut terminate, mut hang_up) = match install() {
                     Ok(signals) => signals,
@@ -83,7 +81,7 @@ impl Shutdown {
                     let number = tokio::select! {
                         Some(()) = interrupt.recv() => SIGINT,
                         Some(()) = terminate.recv() => SIGTERM,
-                        Some(()) = hang_up.recv() => SIGTERM,
+                        Some(()) = hung_up(&mut hang_up) => SIGTERM,
                     };
                     if !heard.ask(number) {
                         leave(number);
@@ -126,6 +124,20 @@ impl Shutdown {
             self.wake.notified().await;
         }
     }
+}
+
+async fn hung_up(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started this process had it ignore SIGHUP, as nohup does.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Ends the process at once; every record that counts is on disk already.

@@ -13,6 +13,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
+use crate::fault;
 use crate::outcome::hex;
 
 /// How the hidden name of a staged file begins.
@@ -63,10 +64,12 @@ impl Staged {
         let file = self.output.into_inner().map_err(|error| E::from(error.into_error()))?;
         file.sync_all()?;
         announce(&hex(&self.hash.finalize()))?;
+        fault::point("announced");
         let name = match self.name {
             Some(name) => name,
             None => link(&file, &self.folder)?,
         };
+        fault::point("linked");
         // On failure the hidden name is removed when it is dropped.
         name.persist(path).map_err(|error| error.error)?;
         File::open(&self.folder)?.sync_all()?;

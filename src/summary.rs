@@ -95,7 +95,8 @@ struct InDoubt {
 impl Summary {
     fn achieved(&self) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
-        let requests = self.tally.requests as f64;
+        // The first request leaves at once; the pace is what the others keep.
+        let requests = self.tally.requests.saturating_sub(1) as f64;
         requests / self.took.as_secs_f64().max(0.001)
     }
 
@@ -205,6 +206,9 @@ impl Summary {
 
     fn next_step(&self) -> Option<String> {
         let left = self.counts.to_do();
+        if self.target == crate::outcome::Target::Simulated.to_string() {
+            return None;
+        }
         if unknown_can_wait(&self.doubt) {
             let until = Millis(self.doubt.until.unwrap_or_default());
             return Some(format!(

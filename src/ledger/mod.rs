@@ -5,13 +5,14 @@
 //! is its newest one. Passwords rest sealed, apart from all else, so that
 //! closing the batch can remove them and leave the history.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
+use crate::fault;
 use crate::outcome::{BatchName, Millis, Outcome, PASSWORD_LIFE, Status, Target, UserNumber};
 use crate::vault::{Vault, VaultError};
 
@@ -135,24 +136,32 @@ impl Ledger {
     /// The files can't be made.
     pub fn create(place: &Place, batch: &BatchName, target: &Target) -> Result<Self, LedgerError> {
         let about = |error| LedgerError::of(&place.ledger, error);
+        let failed = |_| LedgerError::ReadOnly(place.ledger.clone());
         // A key without a ledger is left by a crash right here, and seals nothing.
         Vault::destroy(&place.key)?;
         let vault = Vault::create(&place.key, batch.as_str())?;
-        // SQLite gives its side files the mode of the main one.
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&place.ledger)
-            .map_err(|_| LedgerError::ReadOnly(place.ledger.clone()))?;
-        let db = Connection::open(&place.ledger).map_err(about)?;
+        // It gets its name when it is whole: a ledger that is there is never
+        // half made. SQLite gives its side files the mode of the main one.
+        let unfinished = place.ledger.with_extension("ledger-new");
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = unfinished.clone().into_os_string();
+            name.push(suffix);
+            let _ = fs::remove_file(name);
+        }
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failed)?;
+        let db = Connection::open(&unfinished).map_err(about)?;
         schema::create(&db).map_err(about)?;
-        let ledger =
+        let mut ledger =
             Self { db, place: place.clone(), batch: batch.to_string(), vault: Some(vault), run: 0, next_seq: 0 };
         ledger.set("name", batch.as_str())?;
         ledger.set("target", &target.to_string())?;
         ledger.set("created_at", &Millis::now().0.to_string())?;
         ledger.set("program", env!("CARGO_PKG_VERSION"))?;
+        drop(ledger.db);
+        fault::point("ledger-made");
+        fs::rename(&unfinished, &place.ledger).map_err(failed)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        ledger.db = schema::open(&place.ledger, flags)?;
         Ok(ledger)
     }
 
@@ -426,8 +435,10 @@ impl Ledger {
             self.set("closed_why", why)?;
             self.set("closed_at", &Millis::now().0.to_string())?;
         }
+        fault::point("marked-closed");
         self.vault = None;
         Vault::destroy(&self.place.key)?;
+        fault::point("key-destroyed");
         self.db
             .execute_batch("DELETE FROM passwords; PRAGMA wal_checkpoint(TRUNCATE);")
             .map_err(|error| self.error(error))
@@ -444,6 +455,14 @@ impl Ledger {
                 self.close("")?;
             }
             return Ok(true);
+        }
+        // No password is older than the newest run, which is quickly asked.
+        let since: Option<i64> = self
+            .db
+            .query_row("SELECT max(started_at) FROM runs", [], |row| row.get(0))
+            .map_err(|error| self.error(error))?;
+        if since.is_none_or(|at| Millis::now() <= Millis(at).plus(PASSWORD_LIFE)) {
+            return Ok(false);
         }
         let newest: Option<i64> = self
             .db

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::read::status;
 use super::{Ledger, LedgerError};
+use crate::fault;
 use crate::outcome::{Millis, Outcome, Status, Task};
 
 /// How long outcomes wait for company before they are committed.
@@ -73,17 +74,23 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Hands the ledger to its thread. `limit` is how many users it gives out.
+    /// Hands the ledger to its thread. `limit` is how many users it gives out,
+    /// `doubts` whether any are in doubt and to be looked for first.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(ledger: Ledger, limit: Option<u64>, events: UnboundedSender<Event>) -> std::io::Result<Self> {
+    pub fn start(
+        ledger: Ledger,
+        limit: Option<u64>,
+        doubts: bool,
+        events: UnboundedSender<Event>,
+    ) -> std::io::Result<Self> {
         let (commands, inbox) = mpsc::channel();
         let start = ledger.next_seq;
         let work = Work {
             ledger,
             events,
-            feed: Feed { doubtful: true, after: -1, left: limit.unwrap_or(u64::MAX), start },
+            feed: Feed { doubtful: doubts, after: -1, left: limit.unwrap_or(u64::MAX), start },
             open_claims: HashMap::new(),
             unwritten: Vec::new(),
             failed: None,
@@ -210,7 +217,17 @@ impl Work {
                 }
             };
         }
+        let claimed = events.iter().any(|event| matches!(event, Event::Claimed(tasks) if !tasks.is_empty()));
+        if !recorded.is_empty() {
+            fault::point("before-outcome");
+        }
         self.ledger.db.execute_batch("COMMIT")?;
+        if claimed {
+            fault::point("claimed");
+        }
+        if !recorded.is_empty() {
+            fault::point("outcome");
+        }
         self.unwritten.clear();
         if !recorded.is_empty() {
             events.push(Event::Recorded(recorded));

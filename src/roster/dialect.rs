@@ -83,7 +83,8 @@ pub fn find(source: &Source, options: &Options) -> Result<Dialect, InputError> {
         )
         .at(line));
     }
-    if options.no_headers {
+    let bare = options.bare_list && first.len() == 1 && plain(&first[0]) != "userid";
+    if options.no_headers || bare {
         let id_index = numbered_column(source, options, first.len())?;
         let name = |at: usize| {
             if at == id_index { "user_id".to_owned() } else { format!("column_{}", at + 1) }

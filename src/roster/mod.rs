@@ -23,7 +23,7 @@ mod source;
 const EXAMPLES: usize = 10;
 
 /// How the operator says the file is to be read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// `--id-column`: a header, or a number from 1 in a file without headers.
     pub id_column: Option<String>,
@@ -31,6 +31,9 @@ pub struct Options {
     pub no_headers: bool,
     /// `--delimiter`.
     pub delimiter: Option<u8>,
+    /// An only column without a header that reads as one is all users: right
+    /// for a list of users to leave alone, where one too many does no harm.
+    pub bare_list: bool,
 }
 
 /// One row of the roster.
