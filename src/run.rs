@@ -112,7 +112,7 @@ impl Job {
             self.tell_doubts(&ledger, in_flight, printer)?;
         }
         let (mut ledger, ending, tally) = self.send(ledger, &plan, doubts, printer, shutdown).await?;
-        self.finish(&mut ledger, &ending, tally, identity, path.as_deref(), seal.as_ref(), printer, shutdown)
+        Ok(self.finish(&mut ledger, &ending, tally, identity, path.as_deref(), seal.as_ref(), printer, shutdown))
     }
 
     /// Checks a ledger that is there against this run.
@@ -272,7 +272,7 @@ impl Job {
         seal: Option<&Seal>,
         printer: &Printer,
         shutdown: &Shutdown,
-    ) -> Result<Exit, Error> {
+    ) -> Exit {
         let args = &self.settings.args;
         let published = self.publish(ledger, path, seal);
         let mut failed = None;
@@ -337,7 +337,7 @@ impl Job {
         for line in summary.lines() {
             printer.note(line);
         }
-        Ok(exit)
+        exit
     }
 
     fn publish(&self, ledger: &Ledger, path: Option<&Path>, seal: Option<&Seal>) -> Result<Counts, PublishError> {

@@ -87,6 +87,12 @@ fn read(state: &State, batch: &BatchName) -> Result<BatchStatus, LedgerError> {
     let closed_at = ledger.closed_at()?;
     let publication = ledger.publications()?.into_iter().next();
     let in_doubt = ledger.doubt(TOKEN_WINDOW)?;
+    let mut counts = ledger.counts()?;
+    if running.is_none() {
+        // What a killed run left in flight is in doubt, not merely still to do.
+        counts.unknown += in_doubt.in_flight;
+        counts.pending = counts.pending.saturating_sub(in_doubt.in_flight);
+    }
     Ok(BatchStatus {
         batch: batch.to_string(),
         target: ledger.target()?,
@@ -95,7 +101,7 @@ fn read(state: &State, batch: &BatchName) -> Result<BatchStatus, LedgerError> {
         closed_at: closed_at.map(|at| at.to_string()),
         closed_why: ledger.get("closed_why")?,
         running,
-        counts: ledger.counts()?,
+        counts,
         in_doubt,
         doubt_until: in_doubt.until.map(|until| Millis(until).to_string()),
         output: publication.as_ref().map(|file| file.path.clone()),
@@ -127,7 +133,7 @@ fn table(batches: &[BatchStatus]) -> String {
     for row in rows {
         table.add_row(row);
     }
-    table.trim_fmt() + "\n"
+    table.lines().fold(String::new(), |text, line| text + line.trim() + "\n")
 }
 
 fn detail(batch: &BatchStatus) -> String {

@@ -2,6 +2,7 @@
 //! the AWS CLI.
 
 #![allow(deprecated, reason = "the service has ended; its operations are what is simulated")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 use std::collections::BTreeSet;
 use std::future::{Future, pending};

@@ -115,9 +115,9 @@ fn find(schedule: &[(f64, f64)], burst: f64, latency: f64) -> Finding {
         while answers.front().is_some_and(|&(due, ..)| due <= now) {
             if let Some((_, ok, permit)) = answers.pop_front() {
                 if ok {
-                    delivered += 1.0
+                    delivered += 1.0;
                 } else {
-                    throttled += 1.0
+                    throttled += 1.0;
                 }
                 pacer.answered(permit, !ok);
             }
