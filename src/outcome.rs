@@ -380,6 +380,8 @@ pub struct Tally {
     pub retried: u64,
     /// Requests the service refused for coming too fast.
     pub throttled: u64,
+    /// For how long requests were sent.
+    pub sending: Duration,
     /// The rate the service was found to take, in requests a second.
     pub rate_found: Option<f64>,
 }

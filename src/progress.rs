@@ -184,8 +184,8 @@ impl Progress {
             Show::Nothing => {}
             Show::Bar => {
                 if let Some(bar) = &self.printer.lock().bar {
-                    bar.set_message(self.words(tally));
                     bar.set_position(tally.done);
+                    bar.set_message(self.words(tally));
                 }
             }
             Show::Lines => {

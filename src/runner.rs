@@ -132,8 +132,10 @@ pub async fn run(
         ending: None,
         sampled: (0, 0),
     };
+    let started = Instant::now();
     dispatcher.run(events, shutdown, show).await;
-    let Dispatcher { ending, tally, .. } = dispatcher;
+    let Dispatcher { ending, mut tally, .. } = dispatcher;
+    tally.sending = started.elapsed();
     (ending.unwrap_or(Ending::Finished), tally)
 }
 

@@ -97,7 +97,7 @@ impl Summary {
         #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
         // The first request leaves at once; the pace is what the others keep.
         let requests = self.tally.requests.saturating_sub(1) as f64;
-        requests / self.took.as_secs_f64().max(0.001)
+        requests / self.tally.sending.as_secs_f64().max(0.001)
     }
 
     /// Writes the JSON form to a file.
@@ -178,7 +178,7 @@ impl Summary {
             let mut line = format!(
                 "{} requests in {}, {:.1}/s of {}",
                 self.tally.requests,
-                human(self.took),
+                human(self.tally.sending),
                 self.achieved(),
                 self.rate
             );

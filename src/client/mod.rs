@@ -55,7 +55,8 @@ impl Client {
                 text = format!("{text}: {inner}");
                 source = inner.source();
             }
-            ConnectionError::NoCredentials(text)
+            // The chain's own account is a list with a line for each source.
+            ConnectionError::NoCredentials(text.split_whitespace().collect::<Vec<_>>().join(" "))
         })?;
         let key = credentials.access_key_id();
         Ok(match credentials.account_id() {
