@@ -53,11 +53,6 @@ pub enum ConnectionError {
     /// No region anywhere.
     #[error("no region is set; name one with --region, AWS_REGION or the profile's «region»")]
     NoRegion,
-    /// The profile is not in the config files.
-    #[error(
-        "the profile {0:?} is in neither the AWS config file nor the credentials file; check --profile and AWS_PROFILE"
-    )]
-    NoProfile(String),
     /// An endpoint that is no URL.
     #[error("the endpoint {0:?} is not an http:// or https:// URL; check --endpoint-url and AWS_ENDPOINT_URL")]
     BadEndpoint(String),
