@@ -103,8 +103,9 @@ pub fn write(
     batch: &BatchName,
     output: &mut dyn Write,
 ) -> Result<(), Error> {
-    let failed = |error: csv::Error| PublishError::Write("the preview".into(), error.into());
-    let table = Table { header: roster.header(), target, batch };
+    let name = Path::new("the preview");
+    let failed = |error: csv::Error| PublishError::Write(name.to_owned(), error.into());
+    let table = Table { header: roster.header(), target, batch, name };
     let mut csv = csv::Writer::from_writer(output);
     write_header(&mut csv, &table).map_err(failed)?;
     for row in roster.rows()? {
@@ -131,6 +132,6 @@ pub fn write(
         };
         write_row(&mut csv, &table, &row).map_err(failed)?;
     }
-    csv.flush().map_err(|error| PublishError::Write("the preview".into(), error))?;
+    csv.flush().map_err(|error| PublishError::Write(name.to_owned(), error))?;
     Ok(())
 }

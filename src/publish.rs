@@ -83,7 +83,7 @@ impl Destination {
 /// The reason why not.
 pub fn check(path: &Path, ours: &dyn Fn(&str) -> bool) -> Result<(), PublishError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    Staged::new(folder).map_err(|error| PublishError::Folder(folder.to_owned(), error))?;
+    Staged::new(path).map_err(|error| PublishError::Folder(folder.to_owned(), error))?;
     check_owner(path, ours)
 }
 
@@ -123,6 +123,8 @@ pub struct Table<'a> {
     pub target: &'a Target,
     /// The batch.
     pub batch: &'a BatchName,
+    /// What errors call the output.
+    pub name: &'a Path,
 }
 
 /// Writes a file whole: `fill` writes its content, `announce` learns its digest
@@ -138,14 +140,13 @@ pub fn replace<E: From<PublishError>>(
     announce: impl FnOnce(&str) -> Result<(), E>,
 ) -> Result<(), E> {
     let failed = |error| PublishError::Write(path.to_owned(), error);
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let mut staged = Staged::new(folder).map_err(failed)?;
+    let mut staged = Staged::new(path).map_err(failed)?;
     write_through(&mut staged, seal, path, fill)?;
     let announce = |digest: &str| {
         announce(digest).map_err(Step::Caller)?;
         check_owner(path, ours).map_err(|error| Step::Caller(error.into()))
     };
-    match staged.publish(path, announce) {
+    match staged.publish(announce) {
         Ok(()) => Ok(()),
         Err(Step::Caller(error)) => Err(error),
         Err(Step::Disk(error)) => Err(failed(error).into()),
@@ -203,11 +204,11 @@ fn write_through<E: From<PublishError>>(
 /// # Errors
 /// The ledger can't be read, or the output can't be written.
 pub fn write_rows(ledger: &Ledger, table: &Table<'_>, output: &mut dyn Write) -> Result<Counts, PublishError> {
-    let failed = |error: csv::Error| PublishError::Write("the table".into(), error.into());
+    let failed = |error: csv::Error| PublishError::Write(table.name.to_owned(), error.into());
     let mut csv = csv::Writer::from_writer(output);
     write_header(&mut csv, table).map_err(failed)?;
     let counts = ledger.rows(|row| write_row(&mut csv, table, &row).map_err(failed))?;
-    csv.flush().map_err(|error| PublishError::Write("the table".into(), error))?;
+    csv.flush().map_err(|error| PublishError::Write(table.name.to_owned(), error))?;
     Ok(counts)
 }
 

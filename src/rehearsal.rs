@@ -80,7 +80,7 @@ pub fn forget(state: &State, place: &Place) -> Result<(), Error> {
         files.push(name.into());
     }
     for file in files {
-        crate::run::remove(&file).map_err(|error| StateError::Folder(state.folder().to_owned(), error))?;
+        crate::staged::remove(&file).map_err(|error| StateError::Folder(state.folder().to_owned(), error))?;
     }
     Ok(())
 }

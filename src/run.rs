@@ -5,9 +5,8 @@
 //! ledger holds.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use governor::clock::DefaultClock;
@@ -341,7 +340,12 @@ impl Job {
     }
 
     fn publish(&self, ledger: &Ledger, path: Option<&Path>, seal: Option<&Seal>) -> Result<Counts, PublishError> {
-        let table = Table { header: self.roster.header(), target: &self.target, batch: &self.batch };
+        let table = Table {
+            header: self.roster.header(),
+            target: &self.target,
+            batch: &self.batch,
+            name: path.unwrap_or(Path::new("standard output")),
+        };
         let mut counts = Counts::default();
         let fill = |output: &mut dyn std::io::Write| -> Result<(), PublishError> {
             counts = publish::write_rows(ledger, &table, output)?;
@@ -503,12 +507,4 @@ fn stopped(ending: &Ending) -> Option<String> {
         }
         Ending::LedgerFailed => "the ledger can't be written; free space or make it writable".into(),
     })
-}
-
-/// Removes a file that may not be there.
-pub(crate) fn remove(path: &PathBuf) -> std::io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

@@ -4,9 +4,11 @@
 //! dies leaves no half file with passwords behind; where the file system can't
 //! do that, the file has a hidden name and mode 0600.
 
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
@@ -16,38 +18,35 @@ use tempfile::TempPath;
 use crate::fault;
 use crate::outcome::hex;
 
-/// How the hidden name of a staged file begins.
-pub const PREFIX: &str = ".finspace-reset-";
-
 /// A file being written, and the digest of what was written.
 pub struct Staged {
     output: BufWriter<File>,
     hash: Sha256,
-    folder: PathBuf,
+    path: PathBuf,
+    /// Its name until it is whole, where it must have one.
     name: Option<TempPath>,
 }
 
 impl Staged {
-    /// Starts a file that will stand in `folder`.
+    /// Starts the file that will stand at `path`. What a crash left of an
+    /// earlier one is removed.
     ///
     /// # Errors
     /// The folder takes no files.
-    pub fn new(folder: &Path) -> io::Result<Self> {
+    pub fn new(path: &Path) -> io::Result<Self> {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let hidden = hidden(path);
+        remove(&hidden)?;
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let (file, name) = match openat(CWD, folder, flags, Mode::RUSR | Mode::WUSR) {
             Ok(file) => (File::from(file), None),
             // Not every file system has files without a name.
             Err(_) => {
-                let (file, name) = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?.into_parts();
-                (file, Some(name))
+                let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&hidden)?;
+                (file, Some(TempPath::try_from_path(hidden)?))
             }
         };
-        Ok(Self {
-            output: BufWriter::with_capacity(64 * 1024, file),
-            hash: Sha256::new(),
-            folder: folder.to_owned(),
-            name,
-        })
+        Ok(Self { output: BufWriter::with_capacity(64 * 1024, file), hash: Sha256::new(), path: path.to_owned(), name })
     }
 
     /// Puts what was written on the disk, tells its digest to `announce`, and
@@ -55,37 +54,54 @@ impl Staged {
     ///
     /// # Errors
     /// Nothing bears the name then but what did before.
-    pub fn publish<E: From<io::Error>>(
-        mut self,
-        path: &Path,
-        announce: impl FnOnce(&str) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn publish<E: From<io::Error>>(mut self, announce: impl FnOnce(&str) -> Result<(), E>) -> Result<(), E> {
         self.output.flush()?;
         let file = self.output.into_inner().map_err(|error| E::from(error.into_error()))?;
         file.sync_all()?;
         announce(&hex(&self.hash.finalize()))?;
         fault::point("announced");
         let name = match self.name {
-            Some(name) => name,
-            None => link(&file, &self.folder)?,
+            Some(name) => Some(name),
+            // A free name is taken at once; an old file gives way to a hidden one.
+            None if link(&file, &self.path).is_ok() => None,
+            None => {
+                let hidden = hidden(&self.path);
+                link(&file, &hidden)?;
+                fault::point("linked");
+                Some(TempPath::try_from_path(hidden)?)
+            }
         };
-        fault::point("linked");
-        // On failure the hidden name is removed when it is dropped.
-        name.persist(path).map_err(|error| error.error)?;
-        File::open(&self.folder)?.sync_all()?;
+        if let Some(name) = name {
+            // On failure the hidden name is removed when it is dropped.
+            name.persist(&self.path).map_err(|error| error.error)?;
+        }
+        File::open(self.path.parent().unwrap_or(Path::new("/")))?.sync_all()?;
         Ok(())
     }
 }
 
-/// Gives a nameless file a hidden name, to be renamed over the real one.
-fn link(file: &File, folder: &Path) -> io::Result<TempPath> {
-    // The name of a temporary file that is gone again is free.
-    let hidden = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?.into_temp_path().to_path_buf();
-    if hidden.exists() {
-        fs::remove_file(&hidden)?;
+/// The name a file bears, if it must, before it bears its own.
+fn hidden(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".finspace-reset-");
+    name.push(path.file_name().unwrap_or_default());
+    path.with_file_name(name)
+}
+
+/// Gives a nameless file a name that is free.
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    linkat(CWD, format!("/proc/self/fd/{}", file.as_raw_fd()), CWD, path, AtFlags::SYMLINK_FOLLOW)
+        .map_err(io::Error::from)
+}
+
+/// Removes a file that may not be there.
+///
+/// # Errors
+/// It is there and can't be removed.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
-    linkat(CWD, format!("/proc/self/fd/{}", file.as_raw_fd()), CWD, &hidden, AtFlags::SYMLINK_FOLLOW)?;
-    TempPath::try_from_path(hidden)
 }
 
 impl Write for Staged {
@@ -111,17 +127,17 @@ mod tests {
         let path = folder.path().join("out.csv");
         fs::write(&path, "old").unwrap();
         let names = || fs::read_dir(folder.path()).unwrap().count();
-        let mut dropped = Staged::new(folder.path()).unwrap();
+        let mut dropped = Staged::new(&path).unwrap();
         dropped.write_all(b"secret").unwrap();
         dropped.flush().unwrap();
         drop(dropped);
         assert_eq!((names(), fs::read_to_string(&path).unwrap().as_str()), (1, "old"));
 
-        let mut staged = Staged::new(folder.path()).unwrap();
+        let mut staged = Staged::new(&path).unwrap();
         staged.write_all(b"new").unwrap();
         let mut told = String::new();
         staged
-            .publish::<io::Error>(&path, |digest| {
+            .publish::<io::Error>(|digest| {
                 digest.clone_into(&mut told);
                 Ok(())
             })
@@ -130,9 +146,9 @@ mod tests {
         assert_eq!(told, hex(&Sha256::digest(b"new")));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 
-        let mut refused = Staged::new(folder.path()).unwrap();
+        let mut refused = Staged::new(&path).unwrap();
         refused.write_all(b"newer").unwrap();
-        assert!(refused.publish(&path, |_| Err(io::Error::other("no"))).is_err());
+        assert!(refused.publish(|_| Err(io::Error::other("no"))).is_err());
         assert_eq!((names(), fs::read_to_string(&path).unwrap().as_str()), (1, "new"));
     }
 }
