@@ -174,7 +174,11 @@ impl Dispatcher<'_> {
             tokio::select! {
                 biased;
                 Some(answered) = self.in_flight.next(), if !self.in_flight.is_empty() => self.answered(answered),
-                Some(event) = events.recv() => self.event(event),
+                event = events.recv() => match event {
+                    Some(event) => self.event(event),
+                    // The writer is gone without a word: nothing is durable any more.
+                    None => self.stop(Ending::LedgerFailed),
+                },
                 signal = shutdown.requested(), if self.ending.is_none() => self.stop(Ending::Signalled(signal)),
                 () = sleep_until(self.rules.deadline), if self.ending.is_none() && self.rules.deadline.is_some() => {
                     self.stop(Ending::Deadline);
