@@ -10,6 +10,7 @@ pub mod client;
 pub mod commands;
 pub mod exit;
 pub mod fault;
+pub mod job;
 pub mod ledger;
 pub mod outcome;
 pub mod pacer;

@@ -8,9 +8,8 @@ use std::fmt::Write as _;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::exit::Error;
-use crate::ledger::{Ledger, NewRow, RowKind};
-use crate::outcome::{BatchName, Counts, Target, client_token, digest_of, hex};
+use crate::ledger::{Ledger, LedgerError, NewRow, RowKind};
+use crate::outcome::{BatchName, Counts, InputError, Target, client_token, digest_of, hex};
 use crate::pacer::Rate;
 use crate::progress::human;
 use crate::roster::{Remark, Request, Roster, Row};
@@ -22,6 +21,12 @@ const FIRST_USERS: usize = 5;
 /// A plan that can't be gone by.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
+    /// The roster.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// Nobody said yes.
     #[error(
         "{0} users would be reset and there is no terminal to ask on; look at it with --dry-run, then run with --confirm PLAN or --yes"
@@ -176,7 +181,7 @@ pub fn survey(
     batch: &BatchName,
     limit: Option<u64>,
     detail: bool,
-) -> Result<Plan, Error> {
+) -> Result<Plan, PlanError> {
     let facts = roster.facts();
     let key = import_key(roster, excluded);
     let mut plan = Plan {
@@ -229,7 +234,7 @@ pub fn survey(
 }
 
 impl Plan {
-    fn take(&mut self, row: &NewRow, ledger: Option<&Ledger>) -> Result<(), Error> {
+    fn take(&mut self, row: &NewRow, ledger: Option<&Ledger>) -> Result<(), PlanError> {
         let standing = match (&row.user_id, ledger) {
             (Some(id), Some(ledger)) if row.kind != RowKind::Duplicate => ledger.standing(id)?,
             _ => Default::default(),

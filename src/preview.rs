@@ -8,20 +8,20 @@ use std::io::Write;
 use std::path::Path;
 
 use crate::exit::{Error, Exit};
+use crate::job::Job;
 use crate::ledger::{Ledger, LedgerRow, Place};
 use crate::outcome::{BatchName, Target};
 use crate::plan::{Plan, new_row};
 use crate::progress::Printer;
 use crate::publish::{self, Destination, PublishError, Table, write_header, write_row};
 use crate::roster::Roster;
-use crate::run::Job;
 use crate::seal::Seal;
 
 /// `--dry-run`: tells the plan, and writes it as a CSV where asked to.
 ///
 /// # Errors
 /// The run could not work, or the preview can't be written.
-pub(crate) async fn preview(job: &Job, printer: &Printer) -> Result<Exit, Error> {
+pub async fn preview(job: &Job, printer: &Printer) -> Result<Exit, Error> {
     let seal = job.settings.seal()?;
     let path = job.settings.output_path()?;
     let place = Place::new(job.state.folder(), &job.batch);

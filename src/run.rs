@@ -4,31 +4,27 @@
 //! before the plan is consented to; and the exit code comes from what the
 //! ledger holds.
 
-use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::path::Path;
-use std::time::Instant;
 
 use governor::clock::DefaultClock;
 
 use crate::cli::{ProgressMode, RunArgs};
-use crate::client::{self, Client};
 use crate::exit::{Error, Exit};
 use crate::fault;
+use crate::job::{Job, output_name};
 use crate::ledger::{Doubt, Ledger, Place, Writer};
-use crate::outcome::{BatchName, Counts, Millis, Tally, Target};
+use crate::outcome::{Counts, Millis, Tally};
 use crate::pacer::Pacer;
-use crate::plan::{self, About, Plan, PlanError};
+use crate::plan::{self, Plan, PlanError};
 use crate::preview::{self, quoted};
 use crate::progress::{self, Printer, Progress, Show};
 use crate::publish::{self, PublishError, Table};
-use crate::rehearsal::Rehearsal;
-use crate::roster::{self, Roster, Source};
 use crate::runner::{self, Ending, Rules};
 use crate::seal::Seal;
 use crate::settings::RunSettings;
 use crate::shutdown::Shutdown;
-use crate::state::{self, State};
+use crate::state::{self};
 use crate::summary::Summary;
 
 /// Runs `finspace-reset run`.
@@ -39,36 +35,11 @@ pub async fn run(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {
     let settings = RunSettings::check(args, std::io::stdout().is_terminal())?;
     let shutdown = Shutdown::listen().map_err(|error| Error::System("no signal handlers", error))?;
     printer.tell(&shutdown);
-    let started = Start { at: Millis::now(), clock: Instant::now() };
-    let roster = read_roster(&settings, printer)?;
-    let excluded = read_exclusions(&settings)?;
-    let rehearsal = if settings.args.simulate { Some(Rehearsal::start()?) } else { None };
-    let (client, target) = connect(&settings, rehearsal.as_ref()).await?;
-    let batch = settings.args.batch.clone().unwrap_or_else(|| BatchName::from_digest(roster.facts().users_digest));
-    let state = State::locate(settings.args.state.state_dir.as_deref())?;
-    let state = if settings.args.simulate { state.simulated() } else { state };
-    let job = Job { settings, roster, excluded, client, target, batch, state, started };
+    let job = Job::prepare(settings, printer).await?;
     if job.settings.args.dry_run {
         return preview::preview(&job, printer).await;
     }
     job.perform(printer, &shutdown).await
-}
-
-pub(crate) struct Start {
-    pub(crate) at: Millis,
-    pub(crate) clock: Instant,
-}
-
-/// One run's inputs, read and checked.
-pub(crate) struct Job {
-    pub(crate) settings: RunSettings,
-    pub(crate) roster: Roster,
-    pub(crate) excluded: HashSet<String>,
-    pub(crate) client: Client,
-    pub(crate) target: Target,
-    pub(crate) batch: BatchName,
-    pub(crate) state: State,
-    pub(crate) started: Start,
 }
 
 impl Job {
@@ -121,11 +92,6 @@ impl Job {
             ledger.unlock()?;
         }
         Ok(ledger)
-    }
-
-    /// What is to do. In `detail` every row is looked at, for people to read.
-    pub(crate) fn survey(&self, ledger: Option<&Ledger>, detail: bool) -> Result<Plan, Error> {
-        plan::survey(&self.roster, &self.excluded, ledger, &self.target, &self.batch, self.settings.args.limit, detail)
     }
 
     /// A closed batch: nothing is left to do, or nothing can be done.
@@ -363,15 +329,6 @@ impl Job {
         Ok(counts)
     }
 
-    /// Whether this batch, or for a rehearsal any rehearsal, wrote a file.
-    pub(crate) fn is_ours(&self, ledger: Option<&Ledger>, digest: &str) -> bool {
-        let written =
-            |ledger: &Ledger| ledger.publications().is_ok_and(|files| files.iter().any(|file| file.digest == digest));
-        ledger.is_some_and(written)
-            || self.state.previews(&self.batch).iter().any(|preview| preview == digest)
-            || self.settings.args.simulate && crate::rehearsal::wrote(&self.state, digest)
-    }
-
     fn show(&self) -> Show {
         let args = &self.settings.args;
         match args.progress {
@@ -393,83 +350,6 @@ impl Job {
             Some(_) => format!("open it with: finspace-reset decrypt {} -i IDENTITY", quoted(path)),
         })
     }
-
-    pub(crate) fn about(&self, identity: &str, path: Option<&Path>, seal: Option<&Seal>) -> AboutRun {
-        let readers = match (seal, &self.settings.destination) {
-            (_, None) => "none is named; add --output FILE to the real run".to_owned(),
-            (None, _) => format!("{}, in the clear", output_name(path)),
-            (Some(seal), _) => format!("{}, encrypted for {}", output_name(path), seal.readers().join(", ")),
-        };
-        AboutRun { identity: identity.to_owned(), output: readers }
-    }
-}
-
-pub(crate) struct AboutRun {
-    identity: String,
-    output: String,
-}
-
-impl AboutRun {
-    pub(crate) fn as_about<'a>(&'a self, job: &'a Job) -> About<'a> {
-        About {
-            target: &job.target,
-            identity: &self.identity,
-            batch: &job.batch,
-            roster: &job.roster,
-            rate: job.settings.args.rate,
-            output: &self.output,
-        }
-    }
-}
-
-fn read_roster(settings: &RunSettings, printer: &Printer) -> Result<Roster, Error> {
-    let source = Source::open(&settings.args.input)?;
-    let roster = Roster::read(source, &settings.roster, &publish::COLUMNS)?;
-    let facts = roster.facts();
-    if facts.trimmed > 0 {
-        printer.note(format!(
-            "{}:{}: white space around a user ID was trimmed ({} in all)",
-            roster.name(),
-            facts.first_trimmed,
-            facts.trimmed
-        ));
-    }
-    for remark in &facts.invalid_rows {
-        printer.note(format!("{}:{}: {}", roster.name(), remark.line, remark.text));
-    }
-    let told = facts.invalid_rows.len() as u64;
-    if facts.invalid > told {
-        printer.note(format!(
-            "{}: {} more rows can't be sent; the output names each",
-            roster.name(),
-            facts.invalid - told
-        ));
-    }
-    Ok(roster)
-}
-
-fn read_exclusions(settings: &RunSettings) -> Result<HashSet<String>, Error> {
-    let mut excluded = HashSet::new();
-    for path in &settings.args.exclude {
-        // A list of its own shape, or one of the roster's.
-        let own = roster::Options { bare_list: true, ..roster::Options::default() };
-        let ids = roster::user_ids(Source::open(path)?, &own);
-        excluded.extend(match ids {
-            Err(_) if settings.roster != roster::Options::default() && path.as_os_str() != "-" => {
-                roster::user_ids(Source::open(path)?, &settings.roster)?
-            }
-            ids => ids?,
-        });
-    }
-    Ok(excluded)
-}
-
-async fn connect(settings: &RunSettings, rehearsal: Option<&Rehearsal>) -> Result<(Client, Target), Error> {
-    let concurrency = usize::from(settings.args.concurrency);
-    match rehearsal {
-        Some(rehearsal) => Ok((rehearsal.client(concurrency), Target::Simulated)),
-        None => Ok(client::connect(&settings.connection, concurrency).await?),
-    }
 }
 
 /// The exit code from the ledger's counts; with `--limit` from this run's.
@@ -485,10 +365,6 @@ fn exit_code(counts: &Counts, ending: &Ending, limited: Option<Tally>) -> Exit {
         Ending::Deadline | Ending::TooManyFailures | Ending::Refused(_) | Ending::EndpointDown(_) => Exit::Stopped,
         Ending::LedgerFailed => Exit::NotDurable,
     }
-}
-
-fn output_name(path: Option<&Path>) -> String {
-    path.map_or_else(|| "-".into(), |path| path.display().to_string())
 }
 
 fn stopped(ending: &Ending) -> Option<String> {
