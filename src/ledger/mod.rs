@@ -205,14 +205,27 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Opens the sealing key, without which no password can be written or read.
+    /// Opens the sealing key, without which no password can be written or read,
+    /// and tries it on a password that is there.
     ///
     /// # Errors
     /// The key is missing or wrong.
     pub fn unlock(&mut self) -> Result<(), LedgerError> {
-        if self.vault.is_none() {
-            self.vault = Some(Vault::open(&self.place.key, &self.batch)?);
+        if self.vault.is_some() {
+            return Ok(());
         }
+        let vault = Vault::open(&self.place.key, &self.batch)?;
+        let sealed: Option<(String, Vec<u8>)> = self
+            .db
+            .query_row("SELECT u.user_id, p.sealed FROM passwords p JOIN users u ON u.n = p.n LIMIT 1", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()
+            .map_err(|error| self.error(error))?;
+        if let Some((user_id, sealed)) = sealed {
+            vault.unseal(&user_id, &sealed)?;
+        }
+        self.vault = Some(vault);
         Ok(())
     }
 
