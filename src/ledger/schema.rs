@@ -114,7 +114,9 @@ pub fn open(path: &Path, flags: OpenFlags) -> Result<Connection, LedgerError> {
     let check = if size <= CHECKED_WHOLE { "integrity_check" } else { "quick_check" };
     let verdict: String = db.query_row(&format!("PRAGMA {check}(1)"), [], |row| row.get(0)).map_err(about)?;
     if verdict != "ok" {
-        return Err(LedgerError::Damaged { path: path.to_owned(), what: verdict });
+        // SQLite's verdict has several lines; an error is one.
+        let what = verdict.split_whitespace().collect::<Vec<_>>().join(" ");
+        return Err(LedgerError::Damaged { path: path.to_owned(), what });
     }
     if !flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
         configure(&db).map_err(about)?;
