@@ -170,12 +170,10 @@ impl Ledger {
     /// # Errors
     /// It is damaged, newer, of another program, or not accessible.
     pub fn open(place: &Place) -> Result<Option<Self>, LedgerError> {
-        match std::fs::metadata(&place.ledger) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Ok(data) if data.len() == 0 => {
-                return Err(LedgerError::Damaged { path: place.ledger.clone(), what: "it is empty".into() });
-            }
-            _ => {}
+        if let Err(error) = std::fs::metadata(&place.ledger)
+            && error.kind() == std::io::ErrorKind::NotFound
+        {
+            return Ok(None);
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Self::from_db(place, schema::open(&place.ledger, flags)?).map(Some)

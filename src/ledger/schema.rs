@@ -98,6 +98,10 @@ pub fn create(db: &Connection) -> rusqlite::Result<()> {
 /// Opens a ledger that is there, and makes sure that it is one and is whole.
 pub fn open(path: &Path, flags: OpenFlags) -> Result<Connection, LedgerError> {
     let about = |error| LedgerError::of(path, error);
+    if std::fs::metadata(path).is_ok_and(|data| data.len() == 0) {
+        // To SQLite it is a database with nothing in it yet.
+        return Err(LedgerError::Damaged { path: path.to_owned(), what: "it is empty".into() });
+    }
     let db = Connection::open_with_flags(path, flags).map_err(about)?;
     let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map_err(about);
     if number("application_id")? != APPLICATION_ID {
