@@ -85,7 +85,9 @@ fn files() -> Vec<File> {
 
 #[test]
 fn leaves_import_no_one_but_the_shared_words() {
-    // A module, and whom it may import besides `outcome`.
+    // `fault` is empty in a release build: it ties nothing to anything.
+    let words = ["outcome", "fault"];
+    // A module, and whom it may import besides these.
     let leaves: [(&str, &[&str]); 11] = [
         ("outcome", &[]),
         ("roster", &[]),
@@ -106,7 +108,7 @@ fn leaves_import_no_one_but_the_shared_words() {
         assert!(!mine.is_empty(), "{leaf} is gone");
         for file in mine {
             for import in file.imports() {
-                if import != "outcome" && !allowed.contains(&import.as_str()) {
+                if !words.contains(&import.as_str()) && !allowed.contains(&import.as_str()) {
                     wrong.push(format!("{} imports {import}", file.path));
                 }
             }
