@@ -287,6 +287,7 @@ impl Job {
             } else {
                 Doubt::default()
             },
+            causes: if counts.failed + counts.unknown > 0 { ledger.causes().unwrap_or_default() } else { Vec::new() },
             closed,
             limited: args.limit.is_some(),
         };

@@ -13,6 +13,9 @@ use crate::outcome::{Counts, Millis, Tally};
 use crate::progress::human;
 use crate::publish::{self, PublishError};
 
+/// How many causes of failure are told.
+const CAUSES: usize = 5;
+
 /// What a run came to.
 #[derive(Clone, Debug)]
 pub struct Summary {
@@ -42,6 +45,8 @@ pub struct Summary {
     pub rate: String,
     /// Users in doubt.
     pub doubt: Doubt,
+    /// Why users failed or are in doubt: code, how many, the first one's line.
+    pub causes: Vec<(String, u64, u64)>,
     /// Whether the batch is closed.
     pub closed: bool,
     /// Whether `--limit` held users back.
@@ -64,7 +69,15 @@ struct Json<'a> {
     this_run: ThisRun,
     rate: RateJson<'a>,
     in_doubt: InDoubt,
+    causes: Vec<Cause<'a>>,
     closed: bool,
+}
+
+#[derive(Serialize)]
+struct Cause<'a> {
+    error_code: &'a str,
+    users: u64,
+    first_line: u64,
 }
 
 #[derive(Serialize)]
@@ -132,6 +145,11 @@ impl Summary {
                 can_settle: self.doubt.can_settle,
                 until: self.doubt.until.map(|until| Millis(until).to_string()),
             },
+            causes: self
+                .causes
+                .iter()
+                .map(|(error_code, users, first_line)| Cause { error_code, users: *users, first_line: *first_line })
+                .collect(),
             closed: self.closed,
         };
         let path = publish::Destination::resolve(path)?;
@@ -171,6 +189,12 @@ impl Summary {
         }
         let plural = if rows == 1 { "row" } else { "rows" };
         let mut lines = vec![format!("batch {}: {rows} {plural}, {}", self.batch, parts.join(", "))];
+        for (code, users, line) in self.causes.iter().take(CAUSES) {
+            lines.push(format!("  {users} × {code}, first in line {line}"));
+        }
+        if self.causes.len() > CAUSES {
+            lines.push(format!("  and {} more causes; the output names each", self.causes.len() - CAUSES));
+        }
         if reset_again > 0 {
             lines.push(format!("reset again: {reset_again} (an answer was lost and its token had expired)"));
         }

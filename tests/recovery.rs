@@ -103,6 +103,20 @@ fn storm_within_the_window(seed: u64, users: usize, kills: u32) -> u32 {
 }
 
 /// Where the tokens are forgotten after a second, every second reset is counted.
+/// What a repeated token answers is not documented: here it is a new password
+/// each time, and the newest answer is the one that counts.
+fn storm_of_new_passwords(seed: u64, users: usize, kills: u32) -> u32 {
+    let storm = storm(seed, users, kills, &["--new-password-on-replay"], &[]);
+    assert_nothing_lost(seed, users, &storm);
+    assert_eq!(storm.seen.twice(), Vec::<&str>::new(), "seed {seed}");
+    storm.kills
+}
+
+#[test]
+fn killed_anywhere_the_newest_answer_holds_the_password() {
+    assert!(storm_of_new_passwords(41, 240, 8) > 0);
+}
+
 fn storm_past_the_window(seed: u64, users: usize, kills: u32) -> (u32, usize) {
     let storm = storm(seed, users, kills, &["--token-ttl", "1s"], &["--token-window", "1s"]);
     assert_nothing_lost(seed, users, &storm);

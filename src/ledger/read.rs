@@ -200,6 +200,26 @@ impl Ledger {
         Ok(found)
     }
 
+    /// Why users failed or are in doubt: code, how many, the first one's line;
+    /// the most frequent first.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub fn causes(&self) -> Result<Vec<(String, u64, u64)>, LedgerError> {
+        let mut found = Vec::new();
+        self.each(
+            &format!(
+                "SELECT coalesce(o.code, ''), count(*), min(r.line) {NEWEST}
+                 WHERE r.kind = 0 AND o.status IN (2, 3) GROUP BY 1 ORDER BY 2 DESC, 1"
+            ),
+            |row| {
+                found.push((row.get(0)?, row.get(1)?, row.get(2)?));
+                Ok(())
+            },
+        )?;
+        Ok(found)
+    }
+
     /// The newest error among the roster's users: code, message, line.
     ///
     /// # Errors
