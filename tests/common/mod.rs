@@ -442,3 +442,42 @@ pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(2));
     }
 }
+
+/// A pseudo-terminal: our end, and the one for a program.
+pub fn terminal() -> (fs::File, fs::File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap();
+    let theirs =
+        rustix::fs::open(&name, rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY, rustix::fs::Mode::empty());
+    let size = rustix::termios::Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(&ours, size).unwrap();
+    (ours.into(), theirs.unwrap().into())
+}
+
+/// Reads a terminal to its end; each time its words appear behind what was
+/// answered before, types the answer. Tells all that was shown.
+pub fn converse(terminal: &mut fs::File, answers: &[(&str, &str)]) -> String {
+    let mut shown = Vec::new();
+    let mut from = 0;
+    let mut answers = answers.iter().peekable();
+    let mut buffer = [0; 4096];
+    // The last program that leaves makes the read fail with EIO.
+    while let Ok(got @ 1..) = terminal.read(&mut buffer) {
+        shown.extend_from_slice(&buffer[..got]);
+        while let Some((words, answer)) = answers.peek() {
+            let new = String::from_utf8_lossy(&shown[from..]).into_owned();
+            let Some(at) = new.find(words) else { break };
+            // The question goes on to its colon.
+            if !new[at..].contains(':') {
+                break;
+            }
+            writeln!(terminal, "{answer}").unwrap();
+            from = shown.len();
+            answers.next();
+        }
+    }
+    String::from_utf8_lossy(&shown).into_owned()
+}
