@@ -198,8 +198,7 @@ fn a_plan_that_changed_since_its_preview_is_refused_with_what_changed() {
     room.roster("users.csv", 3);
     let plan = |arguments: &[&str]| {
         let ran = Ran::of(room.unasked(&simulator, arguments).arg("--dry-run").output().unwrap()).expect(0);
-        let line = ran.stdout.lines().find_map(|line| line.strip_prefix("plan ")).unwrap().trim().to_owned();
-        line
+        ran.stdout.lines().find_map(|line| line.strip_prefix("plan ")).unwrap().trim().to_owned()
     };
     let confirm = |arguments: &[&str], plan: &str| {
         Ran::of(room.unasked(&simulator, arguments).args(["-o", "out.csv", "--confirm", plan]).output().unwrap())

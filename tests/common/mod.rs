@@ -342,11 +342,9 @@ pub struct Ran {
 
 impl Ran {
     pub fn of(output: Output) -> Self {
-        Self {
-            status: output.status,
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        let Output { status, stdout, stderr } = output;
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints UTF-8");
+        Self { status, stdout: text(stdout), stderr: text(stderr) }
     }
 
     /// The exit code; none after a signal.
