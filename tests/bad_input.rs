@@ -128,6 +128,12 @@ const CASES: &[Case] = &[
         "in.csv:2: is not valid UTF-16LE; save it as \u{ab}CSV UTF-8\u{bb} and try again",
     ),
     case(
+        "the mark that the program puts at the end",
+        b"user_id\nann\n\0end of roster\0\nbob\n",
+        &[],
+        "in.csv:3: holds the very text that this program marks a roster's end with; remove that row",
+    ),
+    case(
         "the wrong delimiter",
         b"user_id;name\nann;Ann\n",
         &["--delimiter", ","],

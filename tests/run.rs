@@ -478,7 +478,7 @@ fn a_user_in_doubt_is_settled_by_the_same_token_without_a_new_reset() {
 
 #[test]
 fn answers_that_cannot_be_read_are_asked_for_again() {
-    let faults = "truncate=0.15,garbage=0.15,empty=0.15,hang=0.03";
+    let faults = "truncate=0.08,garbage=0.08,empty=0.08,hang=0.02";
     let (room, simulator) = (Room::new(), Simulator::start(&["--faults", faults]));
     room.roster("users.csv", 60);
     let arguments = &["users.csv", "-o", "out.csv", "--read-timeout", "0.3", "--max-attempts", "50"];
@@ -492,7 +492,7 @@ fn answers_that_cannot_be_read_are_asked_for_again() {
 
 #[test]
 fn a_replay_with_a_new_password_leaves_the_newest_in_the_table() {
-    let flags = ["--new-password-on-replay", "--faults", "drop-after=0.3,error-after=0.2"];
+    let flags = ["--new-password-on-replay", "--faults", "drop-after=0.1,error-after=0.1"];
     let (room, simulator) = (Room::new(), Simulator::start(&flags));
     room.roster("users.csv", 60);
     room.reset(&simulator, &["users.csv", "-o", "out.csv", "--max-attempts", "50"]).expect(0);

@@ -41,11 +41,12 @@ impl Millis {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// Whether more than `span` has passed since `start`, or the clock ran
-    /// backwards so that nobody can tell.
+    /// Whether `span` may have passed since `start`, or the clock ran backwards
+    /// so that nobody can tell. Both ends were cut to whole milliseconds, so at
+    /// an equal one it may.
     #[must_use]
     pub fn is_past(self, start: Self, span: Duration) -> bool {
-        self < start || self > start.plus(span)
+        self < start || self >= start.plus(span)
     }
 }
 
@@ -230,6 +231,7 @@ mod tests {
     fn a_clock_that_ran_back_counts_as_past() {
         let start = Millis(1_000_000);
         assert!(!Millis(1_000_500).is_past(start, Duration::from_secs(1)));
+        assert!(Millis(1_001_000).is_past(start, Duration::from_secs(1)));
         assert!(Millis(1_001_001).is_past(start, Duration::from_secs(1)));
         assert!(Millis(999_999).is_past(start, Duration::from_secs(1)));
     }

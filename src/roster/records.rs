@@ -67,7 +67,17 @@ impl<'a> Records<'a> {
             let line = (self.reader.position().line() - 1).saturating_sub(inner).max(1);
             if self.bytes.len() == 1 && self.bytes.get(0) == Some(END.as_bytes()) {
                 self.ended = true;
-                return Ok(None);
+                // Rows behind the mark would be lost without a word.
+                return match self.reader.read_byte_record(&mut self.bytes) {
+                    Ok(false) => Ok(None),
+                    Ok(true) => Err(InputError::new(
+                        self.source.name(),
+                        "holds the very text that this program marks a roster's end with".into(),
+                        "remove that row",
+                    )
+                    .at(line)),
+                    Err(error) => Err(broken(self.source, &error.into())),
+                };
             }
             if self.bytes.iter().next_back().is_some_and(swallowed_the_end) {
                 // Such a record ends with the input and not with a line.
@@ -79,10 +89,12 @@ impl<'a> Records<'a> {
                 )
                 .at(line));
             }
-            strip_carriage_return(&mut self.bytes);
-            if self.bytes.len() == 1 && self.bytes.get(0) == Some(b"") {
+            // An empty line in a CRLF file; the parser passes over the others.
+            // A quoted nothing ("") is a row.
+            if self.bytes.len() == 1 && self.bytes.get(0) == Some(b"\r") {
                 continue;
             }
+            strip_carriage_return(&mut self.bytes);
             let bytes = std::mem::take(&mut self.bytes);
             match StringRecord::from_byte_record(bytes) {
                 Ok(text) => self.bytes = std::mem::replace(&mut self.text, text).into_byte_record(),
