@@ -10,7 +10,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::breaker::MaxFailures;
-use crate::outcome::BatchName;
+use crate::outcome::{BatchName, Millis};
 use crate::pacer::Rate;
 
 const STYLES: Styles = Styles::styled()
@@ -59,6 +59,8 @@ pub enum Command {
     Decrypt(DecryptArgs),
     /// Make an age identity
     Keygen(KeygenArgs),
+    /// Write a CSV of the users FinSpace knows
+    ListUsers(ListUsersArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -313,6 +315,29 @@ pub struct KeygenArgs {
     pub output: Option<PathBuf>,
 }
 
+/// Flags of `list-users`.
+#[derive(Debug, Args)]
+pub struct ListUsersArgs {
+    /// Write to FILE instead of standard output; it must not exist
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Only users of this status
+    #[arg(long, value_name = "STATUS", value_parser = clap::builder::PossibleValuesParser::new(["ENABLED", "DISABLED", "CREATING"]), ignore_case = true)]
+    pub status: Option<String>,
+    /// Only users of this type
+    #[arg(long = "type", value_name = "TYPE", value_parser = clap::builder::PossibleValuesParser::new(["APP_USER", "SUPER_USER"]), ignore_case = true)]
+    pub kind: Option<String>,
+    /// Only users of this permission group; FinSpace tells no last login of those
+    #[arg(long, value_name = "ID")]
+    pub permission_group: Option<String>,
+    /// Only users who have not signed in since DATE (2026-01-31, or with a time), or never
+    #[arg(long, value_name = "DATE", value_parser = date, conflicts_with = "permission_group")]
+    pub not_logged_in_since: Option<Millis>,
+    /// How to reach the service
+    #[command(flatten)]
+    pub aws: AwsArgs,
+}
+
 /// Flags of `completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
@@ -325,6 +350,14 @@ fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "a duration like 500ms, 90s, 45m or 2h".to_owned();
     let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     Duration::try_from(span).map_err(|_| wrong())
+}
+
+/// A day (its start in UTC) or a moment.
+fn date(text: &str) -> Result<Millis, String> {
+    let moment = text.parse::<jiff::Timestamp>().or_else(|_| format!("{text}T00:00:00Z").parse());
+    moment
+        .map(|at| Millis(at.as_millisecond()))
+        .map_err(|_| "a date like 2026-01-31 or a time like 2026-01-31T08:00:00Z".into())
 }
 
 /// Seconds, with a fraction where wanted.

@@ -2,7 +2,8 @@
 //!
 //! Invariant: one match decides each code, and it is exhaustive.
 
-use crate::client::ConnectionError;
+use crate::check::CheckError;
+use crate::client::{ConnectionError, Failure};
 use crate::ledger::LedgerError;
 use crate::outcome::InputError;
 use crate::plan::PlanError;
@@ -82,6 +83,11 @@ pub enum Error {
     Publish(#[from] PublishError),
     #[error(transparent)]
     Plan(#[from] PlanError),
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// The service does not list its users.
+    #[error("the users can't be listed ({0}); check the credentials, --region and --endpoint-url")]
+    List(Failure),
     /// Something the system refuses to every program: a thread, a socket.
     #[error("{0}: {1}; free some of the system's resources and run again")]
     System(&'static str, #[source] std::io::Error),
@@ -96,6 +102,8 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::State(StateError::Busy { .. }) => Exit::Busy,
+            Self::Check(CheckError::Signalled(signal)) => Exit::Signalled(*signal),
+            Self::Check(CheckError::Refused(_)) | Self::List(_) => Exit::Stopped,
             Self::Stdout(_) => Exit::NotDurable,
             Self::Settings(_)
             | Self::Input(_)

@@ -5,6 +5,7 @@
 //! publish (seal). `ARCHITECTURE.md` has the picture.
 
 pub mod breaker;
+pub mod check;
 pub mod cli;
 pub mod client;
 pub mod commands;
@@ -12,6 +13,7 @@ pub mod exit;
 pub mod fault;
 pub mod job;
 pub mod ledger;
+pub mod list_users;
 pub mod outcome;
 pub mod pacer;
 pub mod plan;
@@ -61,6 +63,7 @@ fn dispatch(command: Command, printer: &Printer) -> Result<Exit, Error> {
         Command::Simulator(args) => block_on(commands::simulator(args, printer)),
         Command::Decrypt(args) => commands::decrypt(&args),
         Command::Keygen(args) => commands::keygen(&args, printer),
+        Command::ListUsers(args) => block_on(list_users::list_users(args, printer)),
         Command::Completions(args) => commands::completions(&args, printer),
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 
+use crate::check;
 use crate::exit::{Error, Exit};
 use crate::job::Job;
 use crate::ledger::{Ledger, LedgerRow, Place};
@@ -16,12 +17,13 @@ use crate::progress::Printer;
 use crate::publish::{self, Destination, PublishError, Table, write_header, write_row};
 use crate::roster::Roster;
 use crate::seal::Seal;
+use crate::shutdown::Shutdown;
 
 /// `--dry-run`: tells the plan, and writes it as a CSV where asked to.
 ///
 /// # Errors
 /// The run could not work, or the preview can't be written.
-pub async fn preview(job: &Job, printer: &Printer) -> Result<Exit, Error> {
+pub async fn preview(job: &Job, printer: &Printer, shutdown: &Shutdown) -> Result<Exit, Error> {
     let seal = job.settings.seal()?;
     let path = job.settings.output_path()?;
     let place = Place::new(job.state.folder(), &job.batch);
@@ -33,7 +35,12 @@ pub async fn preview(job: &Job, printer: &Printer) -> Result<Exit, Error> {
         publish::check(path, &|digest| job.is_ours(ledger.as_ref(), digest))?;
     }
     let identity = job.client.identity().await?;
+    let mut clean = true;
     let plan = job.survey(ledger.as_ref(), true)?;
+    if job.settings.args.check_users && plan.to_reset > 0 {
+        let missing = check::check(job, ledger.as_ref(), printer, shutdown).await?;
+        clean &= missing.is_empty();
+    }
     let about = job.about(&identity, path.as_deref(), seal.as_ref());
     let text = format!("{}\n{}", plan.describe(&about.as_about(job)), how_to_run(job, &plan));
     if job.settings.destination == Some(Destination::Stdout) {
@@ -42,8 +49,7 @@ pub async fn preview(job: &Job, printer: &Printer) -> Result<Exit, Error> {
         printer.data(&text).map_err(Error::Stdout)?;
     }
     write_preview(job, path.as_deref(), seal.as_ref(), ledger.as_ref())?;
-    let clean = plan.counts.invalid == 0;
-    Ok(if clean { Exit::Success } else { Exit::SomeFailed })
+    Ok(if clean && plan.counts.invalid == 0 { Exit::Success } else { Exit::SomeFailed })
 }
 
 fn how_to_run(job: &Job, plan: &Plan) -> String {

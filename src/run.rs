@@ -4,11 +4,13 @@
 //! before the plan is consented to; and the exit code comes from what the
 //! ledger holds.
 
+use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::path::Path;
 
 use governor::clock::DefaultClock;
 
+use crate::check;
 use crate::cli::{ProgressMode, RunArgs};
 use crate::exit::{Error, Exit};
 use crate::fault;
@@ -37,7 +39,7 @@ pub async fn run(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {
     printer.tell(&shutdown);
     let job = Job::prepare(settings, printer).await?;
     if job.settings.args.dry_run {
-        return preview::preview(&job, printer).await;
+        return preview::preview(&job, printer, &shutdown).await;
     }
     job.perform(printer, &shutdown).await
 }
@@ -68,6 +70,11 @@ impl Job {
         if let Some(path) = &path {
             publish::check(path, &|digest| self.is_ours(known.as_ref(), digest))?;
         }
+        let missing = if args.check_users && plan.to_reset > 0 {
+            check::check(self, known.as_ref(), printer, shutdown).await?
+        } else {
+            HashSet::new()
+        };
         let identity = if plan.to_reset > 0 { self.client.identity().await? } else { String::new() };
         self.consent(&plan, &identity, path.as_deref(), seal.as_ref(), printer)?;
 
@@ -77,6 +84,7 @@ impl Job {
         };
         let in_flight = ledger.begin_run(&identity, args.token_window)?;
         self.import(&mut ledger, printer)?;
+        ledger.fail_unasked(&missing)?;
         let doubts = in_flight + plan.counts.unknown > 0;
         if doubts {
             self.tell_doubts(&ledger, in_flight, printer)?;

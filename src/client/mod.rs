@@ -15,10 +15,12 @@ mod connection;
 mod credentials;
 mod failure;
 mod insecure;
+mod users;
 
 pub use connection::{ConnectionError, Options, connect, connect_simulated};
 pub use credentials::Renewing;
 pub use failure::{Cause, Failure};
+pub use users::{Page, UserFacts};
 
 /// A reset that was answered.
 #[derive(Debug)]
@@ -75,17 +77,7 @@ impl Client {
         let key = self.credentials.key_in_use().await;
         let call = self.sdk.reset_user_password().user_id(user_id).client_token(token.hyphenated().to_string()).send();
         let answer = self.within(call).await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(failure) => {
-                if failure.cause == Cause::Expired
-                    && let Some(key) = key
-                {
-                    self.credentials.forget(&key).await;
-                }
-                return Err(failure);
-            }
-        };
+        let answer = self.renewed(key, answer).await?;
         let request_id = answer.request_id().map(str::to_owned);
         if answer.user_id().is_some_and(|answered| answered != user_id) {
             return Err(Failure::unreadable("the answer is about another user", request_id));
@@ -96,6 +88,14 @@ impl Client {
             }
             _ => Err(Failure::unreadable("the answer holds no password", request_id)),
         }
+    }
+
+    /// After an answer that says so, no longer uses the credentials behind `key`.
+    async fn renewed<T>(&self, key: Option<String>, answer: Result<T, Failure>) -> Result<T, Failure> {
+        if let (Err(Failure { cause: Cause::Expired, .. }), Some(key)) = (&answer, key) {
+            self.credentials.forget(&key).await;
+        }
+        answer
     }
 
     /// Waits for a call no longer than the read time-out.

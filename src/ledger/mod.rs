@@ -5,6 +5,7 @@
 //! is its newest one. Passwords rest sealed, apart from all else, so that
 //! closing the batch can remove them and leave the history.
 
+use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -127,6 +128,8 @@ pub struct Ledger {
     vault: Option<Vault>,
     run: i64,
     next_seq: i64,
+    /// What is numbered above this was recorded by this run.
+    run_start: i64,
 }
 
 impl Ledger {
@@ -151,8 +154,15 @@ impl Ledger {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failed)?;
         let db = Connection::open(&unfinished).map_err(about)?;
         schema::create(&db).map_err(about)?;
-        let mut ledger =
-            Self { db, place: place.clone(), batch: batch.to_string(), vault: Some(vault), run: 0, next_seq: 0 };
+        let mut ledger = Self {
+            db,
+            place: place.clone(),
+            batch: batch.to_string(),
+            vault: Some(vault),
+            run: 0,
+            next_seq: 0,
+            run_start: 0,
+        };
         ledger.set("name", batch.as_str())?;
         ledger.set("target", &target.to_string())?;
         ledger.set("created_at", &Millis::now().0.to_string())?;
@@ -196,7 +206,8 @@ impl Ledger {
     }
 
     fn from_db(place: &Place, db: Connection) -> Result<Self, LedgerError> {
-        let mut ledger = Self { db, place: place.clone(), batch: String::new(), vault: None, run: 0, next_seq: 0 };
+        let mut ledger =
+            Self { db, place: place.clone(), batch: String::new(), vault: None, run: 0, next_seq: 0, run_start: 0 };
         let missing =
             |what: &str| LedgerError::Damaged { path: place.ledger.clone(), what: format!("its {what} is missing") };
         ledger.batch = ledger.get("name")?.ok_or_else(|| missing("batch name"))?;
@@ -305,7 +316,41 @@ impl Ledger {
             .map_err(|error| self.error(error))?;
         self.run = self.db.last_insert_rowid();
         self.next_seq = self.run * SEQ_PER_RUN;
-        self.settle_claims(window).map_err(|error| self.error(error))
+        let settled = self.settle_claims(window).map_err(|error| self.error(error))?;
+        self.run_start = self.next_seq;
+        Ok(settled)
+    }
+
+    /// Records users whom FinSpace does not know as failed, without a request;
+    /// this run does not try them.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub fn fail_unasked(&mut self, missing: &HashSet<String>) -> Result<(), LedgerError> {
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let path = self.place.ledger.clone();
+        let fail = |error| LedgerError::of(&path, error);
+        self.db.execute_batch("BEGIN IMMEDIATE").map_err(fail)?;
+        for user_id in missing {
+            let known = self.db.query_row("SELECT n FROM users WHERE user_id = ?1", [user_id], |row| row.get(0));
+            let Some(number) = known.optional().map_err(fail)? else { continue };
+            let outcome = Outcome {
+                number,
+                status: Status::Failed,
+                at: Millis::now(),
+                attempts: 0,
+                doubtful_since: None,
+                again: false,
+                request_id: None,
+                error_code: Some("ResourceNotFoundException".into()),
+                error_message: Some("FinSpace does not know this user (--check-users); no reset was sent".into()),
+                password: None,
+            };
+            self.append(&outcome, None).map_err(fail)?;
+        }
+        self.db.execute_batch("COMMIT").map_err(fail)
     }
 
     /// Ends a run with its exit code and what it came to.

@@ -86,7 +86,7 @@ impl Writer {
         events: UnboundedSender<Event>,
     ) -> std::io::Result<Self> {
         let (commands, inbox) = mpsc::channel();
-        let start = ledger.next_seq;
+        let start = ledger.run_start;
         let work = Work {
             ledger,
             events,

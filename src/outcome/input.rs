@@ -1,6 +1,10 @@
 //! What an input may hold: the API's rule for user IDs, and how its breaches
 //! are told.
 
+/// The columns of `list-users`, which `run` takes as they are.
+pub const USER_COLUMNS: [&str; 8] =
+    ["user_id", "email_address", "first_name", "last_name", "status", "type", "api_access", "last_login_time"];
+
 /// The longest user ID the API takes, in Unicode characters.
 pub const MAX_USER_ID: usize = 26;
 

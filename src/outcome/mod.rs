@@ -14,7 +14,7 @@ mod input;
 mod target;
 
 pub use counts::{Counts, RowKind, Tally};
-pub use input::{InputError, MAX_USER_ID, check_user_id};
+pub use input::{InputError, MAX_USER_ID, USER_COLUMNS, check_user_id};
 pub use target::{BatchName, Target, client_token};
 
 /// How long the service remembers a client token (API reference, `clientToken`).

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use self::dialect::Dialect;
 use self::records::Records;
 pub use self::source::Source;
-use crate::outcome::InputError;
+use crate::outcome::{InputError, USER_COLUMNS};
 
 mod dialect;
 mod records;
@@ -111,7 +111,12 @@ impl Roster {
     /// # Errors
     /// The input can't be read as a roster; nothing of it is usable then.
     pub fn read(source: Source, options: &Options, reserved: &[&str]) -> Result<Self, InputError> {
-        let dialect = dialect::find(&source, options)?;
+        let mut dialect = dialect::find(&source, options)?;
+        // What `list-users` wrote is taken as it is; only the name of the
+        // account's status gives way to the reset's.
+        if dialect.header == USER_COLUMNS {
+            dialect.header[4] = "finspace_status".into();
+        }
         if let Some(name) = dialect.header.iter().find(|name| reserved.contains(&name.as_str())) {
             return Err(InputError::new(
                 source.name(),

@@ -1,0 +1,102 @@
+//! `list-users`: a CSV of the users FinSpace knows, which `run` takes as it is.
+//!
+//! Invariant: the file has the same columns whatever was asked for, and appears
+//! whole or not at all.
+
+use std::io::Write;
+use std::time::Duration;
+
+use crate::cli::ListUsersArgs;
+use crate::client::{self, Cause, Client, Page, UserFacts};
+use crate::exit::{Error, Exit};
+use crate::outcome::{Millis, USER_COLUMNS};
+use crate::progress::Printer;
+use crate::publish::{self, Destination, PublishError};
+use crate::settings::connection;
+
+/// A page is asked for this often.
+const ATTEMPTS: u32 = 8;
+
+/// Runs `finspace-reset list-users`.
+///
+/// # Errors
+/// The service can't be asked, or the file can't be written.
+pub async fn list_users(args: ListUsersArgs, printer: &Printer) -> Result<Exit, Error> {
+    let path = match &args.output {
+        Some(path) if path.as_os_str() != "-" => Some(Destination::resolve(path)?),
+        _ => None,
+    };
+    if let Some(path) = &path {
+        publish::check(path, &|_| false)?;
+    }
+    let (client, _) = client::connect(&connection(&args.aws), 1).await?;
+    client.identity().await?;
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let failed = |error: csv::Error| PublishError::Write("the list".into(), error.into());
+    table.write_record(USER_COLUMNS).map_err(failed)?;
+    let mut count = 0_u64;
+    let mut next = None;
+    loop {
+        let page = page(&client, &args, next).await?;
+        for user in page.users.iter().filter(|user| wanted(user, &args)) {
+            let last_login = user.last_login.map(|at| Millis(at).to_string()).unwrap_or_default();
+            let cells = [
+                &user.user_id,
+                &user.email_address,
+                &user.first_name,
+                &user.last_name,
+                &user.status,
+                &user.kind,
+                &user.api_access,
+                &last_login,
+            ];
+            table.write_record(cells).map_err(failed)?;
+            count += 1;
+        }
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    let bytes = table.into_inner().map_err(|error| PublishError::Write("the list".into(), error.into_error()))?;
+    match &path {
+        None => {
+            let mut output = std::io::stdout().lock();
+            output.write_all(&bytes).and_then(|()| output.flush()).map_err(Error::Stdout)?;
+        }
+        Some(path) => {
+            let fail = |error| PublishError::Write(path.clone(), error);
+            publish::replace(path, None, &|_| false, |output| output.write_all(&bytes).map_err(fail), |_| Ok(()))?;
+            printer.note(format!("{count} users: {}", path.display()));
+        }
+    }
+    Ok(Exit::Success)
+}
+
+/// A page, asked for again while the service is busy or out of reach.
+async fn page(client: &Client, args: &ListUsersArgs, next: Option<String>) -> Result<Page, Error> {
+    let group = args.permission_group.as_deref();
+    let mut tries = 0;
+    loop {
+        let failure = match client.users(group, next.clone()).await {
+            Ok(page) => return Ok(page),
+            Err(failure) => failure,
+        };
+        tries += 1;
+        let passing = matches!(
+            failure.cause,
+            Cause::Throttled | Cause::Expired | Cause::Server | Cause::Unreachable | Cause::Unreadable
+        );
+        if !passing || tries >= ATTEMPTS {
+            return Err(Error::List(failure));
+        }
+        let wait = Duration::from_millis(100 << tries.min(7));
+        tokio::time::sleep(wait.max(failure.retry_after.unwrap_or_default())).await;
+    }
+}
+
+fn wanted(user: &UserFacts, args: &ListUsersArgs) -> bool {
+    let is = |wanted: &Option<String>, has: &str| wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(has));
+    let away = args.not_logged_in_since.is_none_or(|since| user.last_login.is_none_or(|at| at < since.0));
+    is(&args.status, &user.status) && is(&args.kind, &user.kind) && away
+}
