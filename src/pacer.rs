@@ -200,7 +200,7 @@ pub struct Finder {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
-    /// No throttling seen yet: double.
+    /// No throttling seen yet: multiply.
     Seeking,
     /// Just throttled: stay for so many windows.
     Holding(u32),
@@ -226,6 +226,9 @@ impl Finder {
     const SEEKING_WINDOW: f64 = 0.05;
     /// … and ends without its samples after this long.
     const LONGEST: f64 = 2.0;
+    /// While seeking, each clean window multiplies the rate by this. A window
+    /// is short then, so that an overshoot costs some tens of requests.
+    const SEEKING_STEP: f64 = 4.0;
     /// Answers that make a window.
     const SAMPLES: f64 = 8.0;
     /// Answers that show a storm.
@@ -327,7 +330,7 @@ impl Finder {
         }
         self.clean = Some(rate);
         let higher = match self.phase {
-            Phase::Seeking => rate * 2.0,
+            Phase::Seeking => rate * Self::SEEKING_STEP,
             Phase::Holding(left) => {
                 self.phase = if left == 0 { Phase::Probing(Self::FIRST_PROBE) } else { Phase::Holding(left - 1) };
                 return;

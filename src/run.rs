@@ -89,7 +89,8 @@ impl Job {
         if doubts {
             self.tell_doubts(&ledger, in_flight, printer)?;
         }
-        let (mut ledger, ending, tally) = self.send(ledger, &plan, doubts, printer, shutdown).await?;
+        let (mut ledger, ending, mut tally) = self.send(ledger, &plan, doubts, printer, shutdown).await?;
+        tally.failed += missing.len() as u64;
         Ok(self.finish(&mut ledger, &ending, tally, identity, path.as_deref(), seal.as_ref(), printer, shutdown))
     }
 

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -50,13 +51,15 @@ pub enum Origin {
 pub struct Renewing {
     origin: Arc<Origin>,
     current: Arc<Mutex<Option<Credentials>>>,
+    /// How often credentials were fetched.
+    fetched: Arc<AtomicU64>,
 }
 
 impl Renewing {
     /// Credentials from `origin`, fetched when first needed.
     #[must_use]
     pub fn new(origin: Origin) -> Self {
-        Self { origin: Arc::new(origin), current: Arc::default() }
+        Self { origin: Arc::new(origin), current: Arc::default(), fetched: Arc::default() }
     }
 
     /// The current credentials, renewed if they are about to expire.
@@ -70,21 +73,22 @@ impl Renewing {
         }
         let fetched = self.fetch().await?;
         *current = Some(fetched.clone());
+        self.fetched.fetch_add(1, Ordering::SeqCst);
         Ok(fetched)
     }
 
-    /// Forgets the credentials, unless they were renewed since `used`.
-    pub async fn forget(&self, used: &str) {
-        let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|credentials| credentials.access_key_id() == used) {
-            *current = None;
-        }
+    /// Which credentials are in use, to tell [`Renewing::forget`] by.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.fetched.load(Ordering::SeqCst)
     }
 
-    /// The access key ID in use, to tell [`Renewing::forget`] by.
-    pub async fn key_in_use(&self) -> Option<String> {
-        let current = self.current.lock().await;
-        current.as_ref().map(|credentials| credentials.access_key_id().to_owned())
+    /// Forgets the credentials, unless they were renewed since `generation`.
+    pub async fn forget(&self, generation: u64) {
+        let mut current = self.current.lock().await;
+        if self.generation() == generation {
+            *current = None;
+        }
     }
 
     async fn fetch(&self) -> Result<Credentials, CredentialsError> {

@@ -74,10 +74,10 @@ impl Client {
     /// Everything but a password that can be read.
     #[allow(deprecated, reason = "the whole service is; see the README")]
     pub async fn reset(&self, user_id: &str, token: Uuid) -> Result<Reset, Failure> {
-        let key = self.credentials.key_in_use().await;
+        let generation = self.credentials.generation();
         let call = self.sdk.reset_user_password().user_id(user_id).client_token(token.hyphenated().to_string()).send();
         let answer = self.within(call).await;
-        let answer = self.renewed(key, answer).await?;
+        let answer = self.renewed(generation, answer).await?;
         let request_id = answer.request_id().map(str::to_owned);
         if answer.user_id().is_some_and(|answered| answered != user_id) {
             return Err(Failure::unreadable("the answer is about another user", request_id));
@@ -90,10 +90,10 @@ impl Client {
         }
     }
 
-    /// After an answer that says so, no longer uses the credentials behind `key`.
-    async fn renewed<T>(&self, key: Option<String>, answer: Result<T, Failure>) -> Result<T, Failure> {
-        if let (Err(Failure { cause: Cause::Expired, .. }), Some(key)) = (&answer, key) {
-            self.credentials.forget(&key).await;
+    /// After an answer that says so, no longer uses the credentials it was for.
+    async fn renewed<T>(&self, generation: u64, answer: Result<T, Failure>) -> Result<T, Failure> {
+        if let Err(Failure { cause: Cause::Expired, .. }) = &answer {
+            self.credentials.forget(generation).await;
         }
         answer
     }

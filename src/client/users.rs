@@ -62,9 +62,9 @@ impl Client {
     /// # Errors
     /// The user does not exist, or as for any request.
     pub async fn user(&self, user_id: &str) -> Result<UserFacts, Failure> {
-        let key = self.credentials.key_in_use().await;
+        let generation = self.credentials.generation();
         let answer = self.within(self.sdk.get_user().user_id(user_id).send()).await;
-        let user = self.renewed(key, answer).await?;
+        let user = self.renewed(generation, answer).await?;
         Ok(facts!(user, told(user.last_login_time())))
     }
 
@@ -73,19 +73,19 @@ impl Client {
     /// # Errors
     /// As for any request.
     pub async fn users(&self, group: Option<&str>, next: Option<String>) -> Result<Page, Failure> {
-        let key = self.credentials.key_in_use().await;
+        let generation = self.credentials.generation();
         match group {
             None => {
                 let call = self.sdk.list_users().max_results(PAGE).set_next_token(next);
                 let answer = self.within(call.send()).await;
-                let page: sdk::operation::list_users::ListUsersOutput = self.renewed(key, answer).await?;
+                let page: sdk::operation::list_users::ListUsersOutput = self.renewed(generation, answer).await?;
                 let users = page.users().iter().map(|user| facts!(user, told(user.last_login_time()))).collect();
                 Ok(Page { users, next: page.next_token().map(str::to_owned) })
             }
             Some(group) => {
                 let call = self.sdk.list_users_by_permission_group().permission_group_id(group);
                 let answer = self.within(call.max_results(PAGE).set_next_token(next).send()).await;
-                let page = self.renewed(key, answer).await?;
+                let page = self.renewed(generation, answer).await?;
                 let users = page.users().iter().map(|user| facts!(user, None)).collect();
                 Ok(Page { users, next: page.next_token().map(str::to_owned) })
             }
