@@ -5,7 +5,7 @@
 //! linger for a few milliseconds, a claim does not.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ use crate::outcome::{Millis, Outcome, Status, Task};
 
 /// How long outcomes wait for company before they are committed.
 const LINGER: Duration = Duration::from_millis(5);
+/// How long a claim, which does not wait for company, may go unseen meanwhile.
+const NAP: Duration = Duration::from_millis(1);
 
 /// What a claim is called: its `seq`.
 pub type Claim = i64;
@@ -184,10 +186,10 @@ impl Work {
         let mut events = Vec::new();
         let mut recorded = Vec::new();
         let mut next = Some(first);
+        let mut urgent = false;
         let mut open = true;
         self.ledger.db.execute_batch("BEGIN IMMEDIATE")?;
         while let Some(command) = next.take() {
-            let mut urgent = false;
             match command {
                 Command::Claim(users) => {
                     events.push(Event::Claimed(self.claim(users)?));
@@ -207,13 +209,17 @@ impl Work {
                     break;
                 }
             }
-            let wait = if urgent { Duration::ZERO } else { until.saturating_duration_since(Instant::now()) };
-            next = match inbox.recv_timeout(wait) {
-                Ok(command) => Some(command),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => {
-                    open = false;
-                    None
+            // Asleep, and not waiting for the next command: being woken for each
+            // would cost both threads more than the command itself.
+            next = loop {
+                match inbox.try_recv() {
+                    Ok(command) => break Some(command),
+                    Err(TryRecvError::Empty) if !urgent && Instant::now() < until => thread::sleep(NAP),
+                    Err(TryRecvError::Empty) => break None,
+                    Err(TryRecvError::Disconnected) => {
+                        open = false;
+                        break None;
+                    }
                 }
             };
         }
