@@ -75,6 +75,8 @@ pub async fn connect(options: &Options, concurrency: usize) -> Result<(Client, T
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region.clone())
         .retry_config(RetryConfig::disabled())
+        // Loading sends nothing; the default client would read the TLS store.
+        .http_client(HttpBuilder::new().build_http())
         .no_credentials();
     if let Some(profile) = &options.profile {
         loader = loader.profile_name(profile);
