@@ -6,9 +6,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use futures::stream::{FuturesUnordered, StreamExt};
-use governor::clock::DefaultClock;
-
 use crate::client::{Cause, Client, Failure, UserFacts};
 use crate::exit::Error;
 use crate::job::Job;
@@ -18,6 +15,7 @@ use crate::pacer::{Pacer, Permit};
 use crate::progress::Printer;
 use crate::roster::Request;
 use crate::shutdown::{Shutdown, Signal};
+use futures::stream::{FuturesUnordered, StreamExt};
 
 /// How many users of a kind are told by line.
 const EXAMPLES: u64 = 10;
@@ -48,7 +46,7 @@ pub async fn check(
     shutdown: &Shutdown,
 ) -> Result<HashSet<String>, Error> {
     let args = &job.settings.args;
-    let mut pacer = Pacer::new(args.rate, DefaultClock::default());
+    let mut pacer = Pacer::start(args.rate);
     let mut asking = FuturesUnordered::new();
     let mut found = Found::default();
     let mut left = args.limit.unwrap_or(u64::MAX);
@@ -81,7 +79,7 @@ pub async fn check(
 
 type Asked = (String, u64, Permit, Result<UserFacts, Failure>);
 
-async fn permit(pacer: &mut Pacer<DefaultClock>, shutdown: &Shutdown) -> Result<Permit, Error> {
+async fn permit(pacer: &mut Pacer, shutdown: &Shutdown) -> Result<Permit, Error> {
     loop {
         match pacer.take() {
             Ok(permit) => return Ok(permit),
@@ -117,7 +115,7 @@ async fn ask(client: &Client, user_id: String, line: u64, attempts: u32, permit:
 async fn next<F: Future<Output = Asked>>(
     asking: &mut FuturesUnordered<F>,
     found: &mut Found,
-    pacer: &mut Pacer<DefaultClock>,
+    pacer: &mut Pacer,
     shutdown: &Shutdown,
 ) -> Result<(), Error> {
     let asked = tokio::select! {

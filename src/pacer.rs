@@ -95,6 +95,14 @@ pub struct Pacer<C: Clock = DefaultClock> {
     slot: f64,
 }
 
+impl Pacer {
+    /// A pacer on the machine's own clock.
+    #[must_use]
+    pub fn start(rate: Rate) -> Self {
+        Self::new(rate, DefaultClock::default())
+    }
+}
+
 impl<C: Clock + Clone> Pacer<C> {
     /// A pacer under a ceiling. With a ceiling it starts there and gives way to
     /// throttling; without one it feels its way up from [`Finder::FIRST`].

@@ -8,8 +8,6 @@ use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use governor::clock::DefaultClock;
-
 use crate::check;
 use crate::cli::{ProgressMode, RunArgs};
 use crate::exit::{Error, Exit};
@@ -218,7 +216,7 @@ impl Job {
             target: self.target.clone(),
             batch: self.batch.clone(),
         };
-        let pacer = Pacer::new(args.rate, DefaultClock::default());
+        let pacer = Pacer::start(args.rate);
         let mut progress = Progress::start(printer, self.show(), plan.to_reset);
         let (ending, tally) = runner::run(&self.client, &writer, &mut events, pacer, &rules, shutdown, &mut |tally| {
             progress.show(tally);

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use governor::clock::DefaultClock;
 use rand::Rng;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -108,7 +107,7 @@ pub async fn run(
     client: &Client,
     writer: &Writer,
     events: &mut UnboundedReceiver<Event>,
-    pacer: Pacer<DefaultClock>,
+    pacer: Pacer,
     rules: &Rules,
     shutdown: &Shutdown,
     show: &mut dyn FnMut(&Tally),
@@ -142,7 +141,7 @@ pub async fn run(
 struct Dispatcher<'a> {
     client: &'a Client,
     writer: &'a Writer,
-    pacer: Pacer<DefaultClock>,
+    pacer: Pacer,
     rules: &'a Rules,
     tally: Tally,
     fresh: VecDeque<(Claim, Task)>,

@@ -138,7 +138,7 @@ fn each_outside_crate_has_one_home() {
         ("indicatif", &["progress"]),
         ("clap", &["cli", "commands", "main"]),
         ("clap_complete", &["cli", "commands"]),
-        ("governor", &["pacer", "run", "runner"]),
+        ("governor", &["pacer"]),
         ("encoding_rs", &["roster"]),
         ("comfy_table", &["status"]),
         ("etcetera", &["state"]),
