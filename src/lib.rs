@@ -9,6 +9,7 @@ pub mod check;
 pub mod cli;
 pub mod client;
 pub mod commands;
+pub mod errand;
 pub mod exit;
 pub mod fault;
 pub mod job;

@@ -5,17 +5,16 @@
 //! answers back. A request leaves only for a user whose claim is durable. A slot
 //! is free when its answer is there; a user counts when its outcome is durable.
 
-use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::{Duration, Instant};
 
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use rand::Rng;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::breaker::{Breaker, Health, MaxFailures, Permission};
 use crate::client::{Cause, Client, Failure, Reset};
+use crate::errand::{CAP, Errand, Waiting, back_off};
 use crate::fault;
 use crate::ledger::{Claim, Event, PaceSample, Writer};
 use crate::outcome::{BatchName, Millis, Outcome, Status, Tally, Target, Task, client_token};
@@ -64,9 +63,6 @@ pub enum Ending {
 const CONFLICTS: u32 = 3;
 /// Expired credentials are renewed this often for one request.
 const RENEWALS: u32 = 3;
-/// Back-off: full jitter below `BASE` doubled per try, up to `CAP`.
-const BASE: Duration = Duration::from_millis(200);
-const CAP: Duration = Duration::from_secs(20);
 /// A throttled user waits no longer than this: the pacer slows everyone down.
 const THROTTLED_CAP: Duration = Duration::from_secs(5);
 /// A service that asks for more patience than this is asking for another day.
@@ -80,27 +76,7 @@ const SAMPLE: Duration = Duration::from_secs(5);
 /// How often the display is brought up to date.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A user on its way.
-struct Job {
-    claim: Claim,
-    task: Task,
-    /// Tries in this run.
-    tries: u32,
-    conflicts: u32,
-    throttles: u32,
-    renewals: u32,
-    /// When the first request left that may have been executed unanswered.
-    doubtful_since: Option<Millis>,
-    again: bool,
-    sent_at: Millis,
-}
-
-struct Waiting {
-    due: Instant,
-    job: Job,
-}
-
-type Answered = (Job, Permit, Result<Reset, Failure>);
+type Answered = (Errand, Permit, Result<Reset, Failure>);
 
 /// Runs until every user has an outcome or something says stop.
 pub async fn run(
@@ -190,8 +166,8 @@ impl Dispatcher<'_> {
                 _ = sample.tick() => self.sample(),
             }
         }
-        for Waiting { job, .. } in std::mem::take(&mut self.retries) {
-            self.leave(job);
+        for Waiting { errand, .. } in std::mem::take(&mut self.retries) {
+            self.leave(errand);
         }
         self.fresh.clear();
         self.sample();
@@ -230,13 +206,13 @@ impl Dispatcher<'_> {
                 Ok(permit) => permit,
                 Err(wait) => return Some(now + wait),
             };
-            let job = if retry {
-                self.retries.pop().map(|waiting| waiting.job)
+            let errand = if retry {
+                self.retries.pop().map(|waiting| waiting.errand)
             } else {
-                self.fresh.pop_front().map(|(claim, task)| Job::new(claim, task))
+                self.fresh.pop_front().map(|(claim, task)| Errand::new(claim, task))
             };
-            if let Some(job) = job {
-                self.launch(job, permit);
+            if let Some(errand) = errand {
+                self.launch(errand, permit);
             }
             self.ask_for_more();
         }
@@ -255,16 +231,16 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn launch(&mut self, mut job: Job, permit: Permit) {
+    fn launch(&mut self, mut errand: Errand, permit: Permit) {
         let client = self.client;
-        let token = client_token(&self.rules.target, &self.rules.batch, &job.task.user_id);
-        job.sent_at = Millis::now();
+        let token = client_token(&self.rules.target, &self.rules.batch, &errand.task.user_id);
+        errand.sent_at = Millis::now();
         self.tally.requests += 1;
         self.in_flight.push(Box::pin(async move {
             fault::point("sending");
-            let answer = client.reset(&job.task.user_id, token).await;
+            let answer = client.reset(&errand.task.user_id, token).await;
             fault::point("answered");
-            (job, permit, answer)
+            (errand, permit, answer)
         }));
     }
 
@@ -299,21 +275,21 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn answered(&mut self, (mut job, permit, answer): Answered) {
+    fn answered(&mut self, (mut errand, permit, answer): Answered) {
         let now = Instant::now();
         let failure = match answer {
             Ok(reset) => {
                 self.pacer.answered(permit, false);
                 self.breaker.good();
                 self.permission.granted();
-                job.tries += 1;
-                return self.succeed(job, reset);
+                errand.tries += 1;
+                return self.succeed(errand, reset);
             }
             Err(failure) => failure,
         };
         tracing::debug!(
-            user = job.task.user_id,
-            line = job.task.line,
+            user = errand.task.user_id,
+            line = errand.task.line,
             code = failure.code,
             status = failure.status,
             request_id = failure.request_id,
@@ -322,87 +298,87 @@ impl Dispatcher<'_> {
         );
         self.pacer.answered(permit, failure.cause == Cause::Throttled);
         if failure.maybe_executed {
-            job.doubt(self.rules.token_window);
+            errand.doubt(self.rules.token_window);
         }
         match failure.cause {
             Cause::Throttled => {
                 self.breaker.good();
                 self.tally.throttled += 1;
-                job.throttles += 1;
-                let wait = back_off(job.throttles, THROTTLED_CAP);
-                self.retry(job, &failure, wait);
+                errand.throttles += 1;
+                let wait = back_off(errand.throttles, THROTTLED_CAP);
+                self.retry(errand, &failure, wait);
             }
-            Cause::Expired if job.renewals < RENEWALS => {
-                job.renewals += 1;
-                self.retry(job, &failure, Duration::ZERO);
+            Cause::Expired if errand.renewals < RENEWALS => {
+                errand.renewals += 1;
+                self.retry(errand, &failure, Duration::ZERO);
             }
             Cause::Expired | Cause::Credentials => {
-                job.tries += 1;
+                errand.tries += 1;
                 self.stop(Ending::Refused(failure.to_string()));
-                self.fail(job, failure);
+                self.fail(errand, failure);
             }
             Cause::Denied => {
                 self.breaker.good();
-                job.tries += 1;
+                errand.tries += 1;
                 if self.permission.refused() {
                     self.stop(Ending::Refused(failure.to_string()));
                 }
-                self.fail(job, failure);
+                self.fail(errand, failure);
             }
             Cause::Permanent => {
                 self.breaker.good();
                 self.permission.granted();
-                job.tries += 1;
+                errand.tries += 1;
                 // Whoever does not exist, or can't be asked for, was not reset
                 // by an earlier request either.
-                job.doubtful_since = None;
-                self.fail(job, failure);
+                errand.doubtful_since = None;
+                self.fail(errand, failure);
             }
             Cause::Conflict => {
                 self.breaker.good();
-                job.tries += 1;
-                job.conflicts += 1;
-                if job.conflicts > CONFLICTS || job.tries >= self.rules.max_attempts {
-                    self.fail(job, failure);
+                errand.tries += 1;
+                errand.conflicts += 1;
+                if errand.conflicts > CONFLICTS || errand.tries >= self.rules.max_attempts {
+                    self.fail(errand, failure);
                 } else {
-                    let wait = back_off(job.tries, CAP);
-                    self.retry(job, &failure, wait);
+                    let wait = back_off(errand.tries, CAP);
+                    self.retry(errand, &failure, wait);
                 }
             }
             Cause::Server | Cause::Unreachable | Cause::Unreadable => {
-                job.tries += 1;
-                let exhausted = job.tries >= self.rules.max_attempts;
+                errand.tries += 1;
+                let exhausted = errand.tries >= self.rules.max_attempts;
                 if failure.cause == Cause::Unreadable {
                     self.breaker.good();
                 } else {
-                    self.breaker.bad(job.task.number, failure.status.is_some(), now);
+                    self.breaker.bad(errand.task.number, failure.status.is_some(), now);
                 }
                 if self.breaker.health(exhausted, now) == Health::Down {
                     self.stop(Ending::EndpointDown(failure.to_string()));
-                    self.leave_with(job, &failure);
+                    self.leave_with(errand, &failure);
                 } else if exhausted {
-                    self.fail(job, failure);
+                    self.fail(errand, failure);
                 } else {
-                    let wait = back_off(job.tries, CAP);
-                    self.retry(job, &failure, wait);
+                    let wait = back_off(errand.tries, CAP);
+                    self.retry(errand, &failure, wait);
                 }
             }
         }
     }
 
-    fn retry(&mut self, job: Job, failure: &Failure, wait: Duration) {
+    fn retry(&mut self, errand: Errand, failure: &Failure, wait: Duration) {
         if self.ending.is_some() {
-            return self.leave_with(job, failure);
+            return self.leave_with(errand, failure);
         }
         self.tally.retried += 1;
         let asked = failure.retry_after.unwrap_or_default().min(RETRY_AFTER_CAP);
-        self.retries.push(Waiting { due: Instant::now() + wait.max(asked), job });
+        self.retries.push(Waiting { due: Instant::now() + wait.max(asked), errand });
     }
 
-    fn succeed(&mut self, mut job: Job, reset: Reset) {
-        job.late(self.rules.token_window);
-        tracing::debug!(user = job.task.user_id, line = job.task.line, request_id = reset.request_id, "reset");
-        self.record(job, Status::Succeeded, |outcome| {
+    fn succeed(&mut self, mut errand: Errand, reset: Reset) {
+        errand.late(self.rules.token_window);
+        tracing::debug!(user = errand.task.user_id, line = errand.task.line, request_id = reset.request_id, "reset");
+        self.record(errand, Status::Succeeded, |outcome| {
             outcome.doubtful_since = None;
             outcome.request_id = reset.request_id;
             outcome.password = Some(reset.password);
@@ -410,17 +386,17 @@ impl Dispatcher<'_> {
     }
 
     /// The user's last answer of this run was a failure.
-    fn fail(&mut self, job: Job, failure: Failure) {
-        let status = if job.doubtful_since.is_some() { Status::Unknown } else { Status::Failed };
+    fn fail(&mut self, errand: Errand, failure: Failure) {
+        let status = if errand.doubtful_since.is_some() { Status::Unknown } else { Status::Failed };
         tracing::warn!(
-            user = job.task.user_id,
-            line = job.task.line,
+            user = errand.task.user_id,
+            line = errand.task.line,
             code = failure.code,
             "{}: {}",
             status.word(),
             failure.message
         );
-        self.record(job, status, |outcome| {
+        self.record(errand, status, |outcome| {
             outcome.request_id = failure.request_id;
             outcome.error_code = Some(failure.code);
             outcome.error_message = Some(failure.message);
@@ -429,36 +405,36 @@ impl Dispatcher<'_> {
 
     /// The run stops before the user's last try: in doubt if it is, else as
     /// before the run.
-    fn leave(&mut self, job: Job) {
-        if job.doubtful_since.is_some() {
-            self.record(job, Status::Unknown, |outcome| {
+    fn leave(&mut self, errand: Errand) {
+        if errand.doubtful_since.is_some() {
+            self.record(errand, Status::Unknown, |outcome| {
                 outcome.error_code = Some("Interrupted".into());
                 outcome.error_message = Some("the run stopped before an answer settled this user; run again".into());
             });
         }
     }
 
-    fn leave_with(&mut self, job: Job, failure: &Failure) {
-        if job.doubtful_since.is_some() {
-            self.fail(job, failure.clone());
+    fn leave_with(&mut self, errand: Errand, failure: &Failure) {
+        if errand.doubtful_since.is_some() {
+            self.fail(errand, failure.clone());
         }
     }
 
-    fn record(&mut self, job: Job, status: Status, fill: impl FnOnce(&mut Outcome)) {
+    fn record(&mut self, errand: Errand, status: Status, fill: impl FnOnce(&mut Outcome)) {
         let mut outcome = Outcome {
-            number: job.task.number,
+            number: errand.task.number,
             status,
             at: Millis::now(),
-            attempts: job.task.attempts + job.tries,
-            doubtful_since: job.doubtful_since,
-            again: job.again,
+            attempts: errand.task.attempts + errand.tries,
+            doubtful_since: errand.doubtful_since,
+            again: errand.again,
             request_id: None,
             error_code: None,
             error_message: None,
             password: None,
         };
         fill(&mut outcome);
-        if outcome.again && !job.task.again {
+        if outcome.again && !errand.task.again {
             self.tally.reset_again += 1;
         }
         self.ended += 1;
@@ -469,7 +445,7 @@ impl Dispatcher<'_> {
             }
         }
         self.unrecorded += 1;
-        self.writer.record(job.claim, job.task, outcome);
+        self.writer.record(errand.claim, errand.task, outcome);
     }
 
     fn sample(&mut self) {
@@ -484,68 +460,10 @@ impl Dispatcher<'_> {
     }
 }
 
-impl Job {
-    fn new(claim: Claim, task: Task) -> Self {
-        Self {
-            claim,
-            tries: 0,
-            conflicts: 0,
-            throttles: 0,
-            renewals: 0,
-            doubtful_since: task.doubtful_since,
-            again: task.again,
-            sent_at: Millis::now(),
-            task,
-        }
-    }
-
-    /// The request just answered may have been executed.
-    fn doubt(&mut self, window: Duration) {
-        self.late(window);
-        self.doubtful_since.get_or_insert(self.sent_at);
-    }
-
-    /// If the service may have forgotten the token before the request just
-    /// answered reached it, that request may have reset the user once more.
-    fn late(&mut self, window: Duration) {
-        if self.doubtful_since.is_some_and(|since| Millis::now().is_past(since, window)) {
-            self.again = true;
-            self.doubtful_since = Some(self.sent_at);
-        }
-    }
-}
-
-/// Full jitter: anything up to the base doubled per try.
-fn back_off(tries: u32, cap: Duration) -> Duration {
-    let most = BASE.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(cap);
-    most.mul_f64(rand::rng().random::<f64>())
-}
-
 /// Waits until `at`; for ever where there is none.
 async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
-    }
-}
-
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.due == other.due
-    }
-}
-
-impl Eq for Waiting {}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Waiting {
-    /// The earliest is the greatest: `BinaryHeap` gives the greatest first.
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.due.cmp(&self.due)
     }
 }

@@ -1,0 +1,110 @@
+//! One user's errand: the tries it takes, the doubts they leave, the waits
+//! between them.
+//!
+//! Invariant: the first request that may have been executed unanswered stays
+//! the start of the doubt until an answer settles it, or until the service may
+//! have forgotten its token, which is counted.
+
+use std::cmp::Ordering;
+use std::time::{Duration, Instant};
+
+use rand::Rng;
+
+use crate::ledger::Claim;
+use crate::outcome::{Millis, Task};
+
+/// Back-off: full jitter below `BASE` doubled per try, up to `CAP`.
+const BASE: Duration = Duration::from_millis(200);
+/// The longest wait between two tries.
+pub const CAP: Duration = Duration::from_secs(20);
+
+/// A user on its way.
+pub struct Errand {
+    /// The claim that covers the user.
+    pub claim: Claim,
+    /// The user.
+    pub task: Task,
+    /// Tries in this run.
+    pub tries: u32,
+    /// How many of them met a conflict.
+    pub conflicts: u32,
+    /// Throttled requests, which are no tries.
+    pub throttles: u32,
+    /// Times that expired credentials were renewed for it.
+    pub renewals: u32,
+    /// When the first request left that may have been executed unanswered.
+    pub doubtful_since: Option<Millis>,
+    /// Whether a retry may have reset the user once more.
+    pub again: bool,
+    /// When the newest request left.
+    pub sent_at: Millis,
+}
+
+/// An errand that waits for its next try.
+pub struct Waiting {
+    /// When that is.
+    pub due: Instant,
+    /// The errand.
+    pub errand: Errand,
+}
+
+impl Errand {
+    /// A claimed user sets out.
+    #[must_use]
+    pub fn new(claim: Claim, task: Task) -> Self {
+        Self {
+            claim,
+            tries: 0,
+            conflicts: 0,
+            throttles: 0,
+            renewals: 0,
+            doubtful_since: task.doubtful_since,
+            again: task.again,
+            sent_at: Millis::now(),
+            task,
+        }
+    }
+
+    /// The request just answered may have been executed.
+    pub fn doubt(&mut self, window: Duration) {
+        self.late(window);
+        self.doubtful_since.get_or_insert(self.sent_at);
+    }
+
+    /// If the service may have forgotten the token before the request just
+    /// answered reached it, that request may have reset the user once more.
+    pub fn late(&mut self, window: Duration) {
+        if self.doubtful_since.is_some_and(|since| Millis::now().is_past(since, window)) {
+            self.again = true;
+            self.doubtful_since = Some(self.sent_at);
+        }
+    }
+}
+
+/// Full jitter: anything up to the base doubled per try.
+#[must_use]
+pub fn back_off(tries: u32, cap: Duration) -> Duration {
+    let most = BASE.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(cap);
+    most.mul_f64(rand::rng().random::<f64>())
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.due == other.due
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    /// The earliest is the greatest: `BinaryHeap` gives the greatest first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.due.cmp(&self.due)
+    }
+}
