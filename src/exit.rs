@@ -2,6 +2,7 @@
 //!
 //! Invariant: one match decides each code, and it is exhaustive.
 
+use crate::awscli::Refusal;
 use crate::check::CheckError;
 use crate::client::{ConnectionError, Failure};
 use crate::ledger::LedgerError;
@@ -30,6 +31,14 @@ pub enum Exit {
     Busy,
     /// A signal asked for the end.
     Signalled(Signal),
+    /// `reset-user-password`: usage or parameters.
+    Parameters,
+    /// `reset-user-password`: environment or config files.
+    Configuration,
+    /// `reset-user-password`: the service answered with an error.
+    Service,
+    /// `reset-user-password`: anything else.
+    General,
 }
 
 impl Exit {
@@ -44,6 +53,10 @@ impl Exit {
             Self::NotDurable => 4,
             Self::Busy => 75,
             Self::Signalled(signal) => signal.exit_code(),
+            Self::Parameters => 252,
+            Self::Configuration => 253,
+            Self::Service => 254,
+            Self::General => 255,
         }
     }
 
@@ -59,6 +72,10 @@ impl Exit {
             Self::Busy => "this batch is already running",
             Self::Signalled(Signal::Interrupt) => "interrupted; run again to continue",
             Self::Signalled(Signal::Terminate) => "terminated; run again to continue",
+            Self::Parameters => "usage or parameters are wrong; nothing was sent",
+            Self::Configuration => "the environment or the config files are wrong; nothing was sent",
+            Self::Service => "the service answered with an error",
+            Self::General => "an error that has no code of its own",
         }
     }
 }
@@ -85,6 +102,8 @@ pub enum Error {
     Plan(#[from] PlanError),
     #[error(transparent)]
     Check(#[from] CheckError),
+    #[error(transparent)]
+    AwsCli(#[from] Refusal),
     /// The service does not list its users.
     #[error("the users can't be listed ({0}); check the credentials, --region and --endpoint-url")]
     List(Failure),
@@ -105,6 +124,7 @@ impl Error {
             Self::Check(CheckError::Signalled(signal)) => Exit::Signalled(*signal),
             Self::Check(CheckError::Refused(_)) | Self::List(_) => Exit::Stopped,
             Self::Stdout(_) => Exit::NotDurable,
+            Self::AwsCli(refusal) => refusal.exit(),
             Self::Settings(_)
             | Self::Input(_)
             | Self::Connection(_)
@@ -133,6 +153,10 @@ mod tests {
             (Exit::Busy, 75),
             (Exit::Signalled(Signal::Interrupt), 130),
             (Exit::Signalled(Signal::Terminate), 143),
+            (Exit::Parameters, 252),
+            (Exit::Configuration, 253),
+            (Exit::Service, 254),
+            (Exit::General, 255),
         ];
         for (exit, code) in codes {
             assert_eq!(exit.code(), code);

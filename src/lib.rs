@@ -4,6 +4,7 @@
 //! Data flows one way: roster → ledger → runner (pacer, client) → ledger →
 //! publish (seal). `ARCHITECTURE.md` has the picture.
 
+pub mod awscli;
 pub mod breaker;
 pub mod check;
 pub mod cli;
@@ -36,25 +37,43 @@ pub mod status;
 pub mod summary;
 pub mod vault;
 
-use cli::{Cli, Command, LogFormat};
+use std::ffi::OsString;
+
+use cli::{Command, LogFormat};
 use exit::{Error, Exit};
 use progress::Printer;
 
 /// Carries out a command line; tells how it ended.
 #[must_use]
-pub fn carry_out(cli: Cli) -> Exit {
+pub fn carry_out(words: impl Iterator<Item = OsString>) -> Exit {
     harden();
-    let quiet = matches!(&cli.command, Command::Run(args) if args.quiet);
+    let command = match cli::parse(words) {
+        Ok(cli) => cli.command,
+        Err(usage) => {
+            Printer::new(false).apart(&usage);
+            return Exit::Parameters;
+        }
+    };
+    let quiet = matches!(&command, Command::Run(args) if args.quiet);
     let printer = Printer::new(quiet);
-    if let Command::Run(args) = &cli.command {
-        log(&printer, args.verbose, args.log_format);
+    match &command {
+        Command::Run(args) => log(&printer, args.verbose, args.log_format),
+        Command::ResetUserPassword(args) if args.debug => log(&printer, VERBOSE, LogFormat::Text),
+        _ => {}
     }
-    let done = dispatch(cli.command, &printer);
+    let done = dispatch(command, &printer);
     done.unwrap_or_else(|error| {
-        printer.error(error.to_string());
+        match &error {
+            // The AWS CLI's words come as it says them.
+            Error::AwsCli(refusal) => printer.apart(refusal.to_string()),
+            error => printer.error(error.to_string()),
+        }
         error.exit()
     })
 }
+
+/// The verbosity that tells every answer.
+const VERBOSE: u8 = 2;
 
 fn dispatch(command: Command, printer: &Printer) -> Result<Exit, Error> {
     match command {
@@ -65,6 +84,7 @@ fn dispatch(command: Command, printer: &Printer) -> Result<Exit, Error> {
         Command::Decrypt(args) => commands::decrypt(&args),
         Command::Keygen(args) => commands::keygen(&args, printer),
         Command::ListUsers(args) => block_on(list_users::list_users(args, printer)),
+        Command::ResetUserPassword(args) => block_on(awscli::reset_user_password(*args, printer)),
         Command::Completions(args) => commands::completions(&args, printer),
     }
 }

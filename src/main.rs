@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use finspace_reset::carry_out;
-use finspace_reset::cli::Cli;
 
 // Fewer page faults and less memory than the system's allocator (see the
 // README's performance section).
@@ -12,5 +10,5 @@ use finspace_reset::cli::Cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    ExitCode::from(carry_out(Cli::parse()).code())
+    ExitCode::from(carry_out(std::env::args_os()).code())
 }

@@ -64,6 +64,11 @@ impl Printer {
         self.err(&format!("error: {}", text.as_ref()));
     }
 
+    /// An error in somebody else's words, after a blank line, on standard error.
+    pub fn apart(&self, text: impl AsRef<str>) {
+        self.err(&format!("\n{}", text.as_ref()));
+    }
+
     /// Data, on standard output.
     ///
     /// # Errors

@@ -233,12 +233,13 @@ impl Dispatcher<'_> {
 
     fn launch(&mut self, mut errand: Errand, permit: Permit) {
         let client = self.client;
-        let token = client_token(&self.rules.target, &self.rules.batch, &errand.task.user_id);
+        let token = client_token(&self.rules.target, &self.rules.batch, &errand.task.user_id).hyphenated().to_string();
         errand.sent_at = Millis::now();
         self.tally.requests += 1;
         self.in_flight.push(Box::pin(async move {
             fault::point("sending");
-            let answer = client.reset(&errand.task.user_id, token).await;
+            let user_id = &errand.task.user_id;
+            let answer = client.reset(user_id, &token).await.and_then(|reset| reset.of(user_id));
             fault::point("answered");
             (errand, permit, answer)
         }));

@@ -160,6 +160,7 @@ pub fn connection(aws: &AwsArgs) -> client::Options {
         connect_timeout: limit(aws.connect_timeout),
         read_timeout: limit(aws.read_timeout),
         environment_id: aws.environment_id.clone(),
+        sign: true,
     }
 }
 

@@ -131,6 +131,7 @@ fn each_outside_crate_has_one_home() {
         ("aws_sdk_finspacedata", &["client"]),
         ("aws_config", &["client"]),
         ("aws_types", &["client"]),
+        ("aws_runtime", &["client"]),
         ("aws_credential_types", &["client"]),
         ("rusqlite", &["ledger"]),
         ("age", &["seal"]),
@@ -143,6 +144,10 @@ fn each_outside_crate_has_one_home() {
         ("comfy_table", &["status"]),
         ("etcetera", &["state"]),
         ("rpassword", &["seal"]),
+        ("jmespath", &["awscli"]),
+        ("libyaml_safer", &["awscli"]),
+        ("shellexpand", &["awscli"]),
+        ("icu_properties", &["awscli"]),
     ];
     let files = files();
     let mut wrong = Vec::new();

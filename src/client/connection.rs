@@ -4,7 +4,7 @@
 //! Invariant: whatever decides where requests go is decided here, once, and
 //! told to the caller, who makes the batch's target of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -22,6 +22,7 @@ use aws_types::region::Region;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::credentials::{Origin, Renewing};
+use super::profile::{self, Profile};
 use super::{Client, insecure};
 use crate::outcome::Target;
 
@@ -45,11 +46,19 @@ pub struct Options {
     pub read_timeout: Option<Duration>,
     /// `--environment-id`.
     pub environment_id: Option<String>,
+    /// Requests are signed; without, no credentials are looked for.
+    pub sign: bool,
 }
 
 /// A connection that can't be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
+    /// The profile that was named is not there.
+    #[error("the profile {0:?} is in no AWS config file; check --profile and AWS_PROFILE")]
+    NoProfile(String),
+    /// A config file that can't be read.
+    #[error("the AWS config files can't be read: {0}; repair them, or name others with AWS_CONFIG_FILE")]
+    BadConfig(String),
     /// No region anywhere.
     #[error("no region is set; name one with --region, AWS_REGION or the profile's «region»")]
     NoRegion,
@@ -64,6 +73,9 @@ pub enum ConnectionError {
         "no AWS credentials can be had ({0}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile with --profile, or see --simulate"
     )]
     NoCredentials(String),
+    /// The source of the credentials failed.
+    #[error("the AWS credentials can't be had: {0}; check --profile, AWS_PROFILE and the config files")]
+    BadCredentials(String),
 }
 
 /// Works out the target and a client for it.
@@ -71,7 +83,10 @@ pub enum ConnectionError {
 /// # Errors
 /// Region, profile, endpoint or CA bundle are missing or wrong.
 pub async fn connect(options: &Options, concurrency: usize) -> Result<(Client, Target), ConnectionError> {
+    let profile = profile::read(options.profile.as_deref()).await?;
     let region = region(options).await?;
+    let bundle = bundle(options, &profile);
+    let bundle = bundle.as_deref();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region.clone())
         .retry_config(RetryConfig::disabled())
@@ -92,22 +107,21 @@ pub async fn connect(options: &Options, concurrency: usize) -> Result<(Client, T
     else {
         return Err(ConnectionError::BadEndpoint(endpoint));
     };
-    let http = http_client(options, &scheme, concurrency)?;
+    let http = http_client(options, bundle, &scheme, concurrency)?;
     let target = Target::service(region.as_ref(), &endpoint);
     let chain = Origin::Chain {
         profile: options.profile.clone(),
         region: region.clone(),
         // Providers talk HTTPS to AWS whatever our endpoint is; only a private
         // CA or a switched-off check concerns them too.
-        http: (options.no_verify_ssl || bundle(options).is_some())
-            .then(|| http_client(options, "https", concurrency))
+        http: (options.no_verify_ssl || bundle.is_some())
+            .then(|| http_client(options, bundle, "https", concurrency))
             .transpose()?,
     };
     let build = |credentials: Renewing| {
-        sdk::config::Builder::from(&shared)
-            .endpoint_url(&endpoint)
-            .http_client(http.clone())
-            .credentials_provider(credentials)
+        let builder = sdk::config::Builder::from(&shared).endpoint_url(&endpoint).http_client(http.clone());
+        let builder = if options.sign { builder.credentials_provider(credentials) } else { builder.allow_no_auth() };
+        builder
             // `Renewing` remembers; a second memory could not be told to forget.
             .identity_cache(sdk::config::IdentityCache::no_cache())
             .timeout_config(timeouts(options))
@@ -138,6 +152,7 @@ pub fn connect_simulated(endpoint: &str, region: &'static str, key: &str, secret
         connect_timeout: None,
         read_timeout: Some(Duration::from_mins(1)),
         environment_id: None,
+        sign: true,
     };
     let credentials =
         Renewing::new(Origin::Fixed(aws_credential_types::Credentials::new(key, secret, None, None, "simulator")));
@@ -196,12 +211,18 @@ fn timeouts(options: &Options) -> TimeoutConfig {
     timeouts.build()
 }
 
-fn bundle(options: &Options) -> Option<PathBuf> {
+fn bundle(options: &Options, profile: &Profile) -> Option<PathBuf> {
     let from_environment = || std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(PathBuf::from);
-    options.ca_bundle.clone().or_else(from_environment)
+    let from_profile = || profile.get("ca_bundle").map(PathBuf::from);
+    options.ca_bundle.clone().or_else(from_environment).or_else(from_profile)
 }
 
-fn http_client(options: &Options, scheme: &str, concurrency: usize) -> Result<SharedHttpClient, ConnectionError> {
+fn http_client(
+    options: &Options,
+    bundle: Option<&Path>,
+    scheme: &str,
+    concurrency: usize,
+) -> Result<SharedHttpClient, ConnectionError> {
     if scheme == "http" {
         return Ok(HttpBuilder::new().pool_max_idle_per_host(concurrency).build_http());
     }
@@ -210,9 +231,9 @@ fn http_client(options: &Options, scheme: &str, concurrency: usize) -> Result<Sh
     }
     let mut builder =
         HttpBuilder::new().pool_max_idle_per_host(concurrency).tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-    if let Some(path) = bundle(options) {
-        let bad = |what: String| ConnectionError::BadBundle(path.clone(), what);
-        let pem = std::fs::read(&path).map_err(|error| bad(error.to_string()))?;
+    if let Some(path) = bundle {
+        let bad = |what: String| ConnectionError::BadBundle(path.to_owned(), what);
+        let pem = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
         if !pem.windows(27).any(|part| part == b"-----BEGIN CERTIFICATE-----") {
             return Err(bad("holds no certificate".into()));
         }

@@ -10,6 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::imds::credentials::ImdsCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -95,15 +99,25 @@ impl Renewing {
         match &*self.origin {
             Origin::Fixed(credentials) => Ok(credentials.clone()),
             Origin::Chain { profile, region, http } => {
-                let mut builder = DefaultCredentialsChain::builder().region(region.clone());
+                let mut config = ProviderConfig::without_region().with_region(Some(region.clone()));
                 if let Some(http) = http {
-                    builder = builder.configure(ProviderConfig::without_region().with_http_client(http.clone()));
-                    builder = builder.region(region.clone());
+                    config = config.with_http_client(http.clone());
                 }
-                if let Some(profile) = profile {
-                    builder = builder.profile_name(profile);
+                match profile {
+                    None => {
+                        let chain = DefaultCredentialsChain::builder().configure(config).region(region.clone());
+                        chain.build().await.provide_credentials().await
+                    }
+                    // A profile that was asked for counts more than the environment's keys.
+                    Some(name) => {
+                        let profile = ProfileFileCredentialsProvider::builder().profile_name(name).configure(&config);
+                        let container = EcsCredentialsProvider::builder().configure(&config).build();
+                        let machine = ImdsCredentialsProvider::builder().configure(&config).build();
+                        let chain = CredentialsProviderChain::first_try("Profile", profile.build());
+                        let chain = chain.or_else("EcsContainer", container).or_else("Ec2InstanceMetadata", machine);
+                        chain.provide_credentials().await
+                    }
                 }
-                builder.build().await.provide_credentials().await
             }
             Origin::FinSpace { client, environment_id } => from_finspace(client, environment_id).await,
         }

@@ -51,6 +51,17 @@ pub struct Failure {
     pub status: Option<u16>,
     /// How long the service asks to wait.
     pub retry_after: Option<Duration>,
+    /// The service's own words, in full.
+    pub said: Box<Said>,
+}
+
+/// What an answer said of itself, as far as it did.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    /// Its error code.
+    pub code: Option<String>,
+    /// Its message.
+    pub message: Option<String>,
 }
 
 /// Error codes by which AWS services ask for fewer requests.
@@ -108,6 +119,7 @@ impl Failure {
             request_id,
             status: Some(200),
             retry_after: None,
+            said: Box::default(),
         }
     }
 
@@ -126,6 +138,7 @@ impl Failure {
             request_id: None,
             status: None,
             retry_after: None,
+            said: Box::default(),
         }
     }
 
@@ -143,6 +156,7 @@ impl Failure {
                 request_id: None,
                 status: None,
                 retry_after: None,
+                said: Box::default(),
             },
             SdkError::TimeoutError(_) => {
                 Self::without_answer("ReadTimeout", "no answer within the time-out".into(), true)
@@ -163,8 +177,12 @@ impl Failure {
 
 fn from_connector(error: &aws_smithy_runtime_api::client::result::ConnectorError) -> Failure {
     let message = chain(error);
-    if never_connected(error) {
-        return Failure::without_answer("ConnectError", message, false);
+    if causes(error).any(is_certificate_error) {
+        return Failure::without_answer("CertificateError", message, false);
+    }
+    if causes(error).any(never_connected) {
+        let code = if error.is_timeout() { "ConnectTimeout" } else { "ConnectError" };
+        return Failure::without_answer(code, message, false);
     }
     if error.is_timeout() {
         return Failure::without_answer("ReadTimeout", message, true);
@@ -179,19 +197,24 @@ fn from_connector(error: &aws_smithy_runtime_api::client::result::ConnectorError
     Failure::without_answer("ConnectionLost", message, true)
 }
 
+/// An error and what it came from, the innermost last.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        // What an I/O error wraps is not what it calls its source.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
+    })
+}
+
 /// Whether the failure came before a connection stood, so that nothing was sent.
 fn never_connected(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error
-            .downcast_ref::<hyper_util::client::legacy::Error>()
-            .is_some_and(hyper_util::client::legacy::Error::is_connect)
-        {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+    error.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(hyper_util::client::legacy::Error::is_connect)
+}
+
+/// Whether the server's certificate was not accepted.
+fn is_certificate_error(error: &(dyn Error + 'static)) -> bool {
+    let error = error.downcast_ref::<rustls::Error>();
+    error.is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
 }
 
 /// The causes of a failed connection in one line. Only for errors that came
@@ -216,6 +239,10 @@ fn from_answer(raw: &HttpResponse, code: Option<&str>, message: Option<&str>) ->
     let status = raw.status().as_u16();
     let (cause, maybe_executed) = sort(status, code);
     let header = |name: &str| raw.headers().get(name).map(str::to_owned);
+    let said = match cause {
+        Cause::Unreadable => Said::default(),
+        _ => Said { code: code.map(str::to_owned), message: message.map(str::to_owned) },
+    };
     let message = match (cause, message) {
         // The message of an unreadable answer may be made from its body.
         (Cause::Unreadable, _) => "the reset was answered, but the answer can't be read".to_owned(),
@@ -237,6 +264,7 @@ fn from_answer(raw: &HttpResponse, code: Option<&str>, message: Option<&str>) ->
         request_id: header("x-amzn-requestid").or_else(|| header("x-amz-request-id")),
         status: Some(status),
         retry_after: header("retry-after").and_then(|text| retry_after(&text)),
+        said: Box::new(said),
     }
 }
 

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_finspacedata as sdk;
 use aws_sdk_finspacedata::operation::RequestId;
-use uuid::Uuid;
 
 use crate::outcome::Password;
 
@@ -15,11 +15,14 @@ mod connection;
 mod credentials;
 mod failure;
 mod insecure;
+mod profile;
 mod users;
 
 pub use connection::{ConnectionError, Options, connect, connect_simulated};
 pub use credentials::Renewing;
-pub use failure::{Cause, Failure};
+pub use failure::{Cause, Failure, Said};
+pub use profile::Profile;
+pub use profile::read as profile;
 pub use users::{Page, UserFacts};
 
 /// A reset that was answered.
@@ -29,6 +32,21 @@ pub struct Reset {
     pub password: Password,
     /// The service's ID of the request.
     pub request_id: Option<String>,
+    /// Whose password the answer says it is.
+    pub user_id: Option<String>,
+}
+
+impl Reset {
+    /// This reset, unless it says to be about somebody else.
+    ///
+    /// # Errors
+    /// It says so.
+    pub fn of(self, user_id: &str) -> Result<Self, Failure> {
+        if self.user_id.as_deref().is_some_and(|answered| answered != user_id) {
+            return Err(Failure::unreadable("the answer is about another user", self.request_id));
+        }
+        Ok(self)
+    }
 }
 
 /// The service, as this program uses it.
@@ -58,7 +76,11 @@ impl Client {
                 source = inner.source();
             }
             // The chain's own account is a list with a line for each source.
-            ConnectionError::NoCredentials(text.split_whitespace().collect::<Vec<_>>().join(" "))
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            match error {
+                CredentialsError::CredentialsNotLoaded(_) => ConnectionError::NoCredentials(text),
+                _ => ConnectionError::BadCredentials(text),
+            }
         })?;
         let key = credentials.access_key_id();
         Ok(match credentials.account_id() {
@@ -73,18 +95,16 @@ impl Client {
     /// # Errors
     /// Everything but a password that can be read.
     #[allow(deprecated, reason = "the whole service is; see the README")]
-    pub async fn reset(&self, user_id: &str, token: Uuid) -> Result<Reset, Failure> {
+    pub async fn reset(&self, user_id: &str, token: &str) -> Result<Reset, Failure> {
         let generation = self.credentials.generation();
-        let call = self.sdk.reset_user_password().user_id(user_id).client_token(token.hyphenated().to_string()).send();
+        let call = self.sdk.reset_user_password().user_id(user_id).client_token(token).send();
         let answer = self.within(call).await;
         let answer = self.renewed(generation, answer).await?;
         let request_id = answer.request_id().map(str::to_owned);
-        if answer.user_id().is_some_and(|answered| answered != user_id) {
-            return Err(Failure::unreadable("the answer is about another user", request_id));
-        }
         match answer.temporary_password() {
             Some(password) if !password.is_empty() => {
-                Ok(Reset { password: Password::new(password.to_owned()), request_id })
+                let user_id = answer.user_id().map(str::to_owned);
+                Ok(Reset { password: Password::new(password.to_owned()), request_id, user_id })
             }
             _ => Err(Failure::unreadable("the answer holds no password", request_id)),
         }

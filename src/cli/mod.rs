@@ -3,15 +3,21 @@
 //! Invariant: nothing here looks at the world; `settings` decides what the
 //! words mean. Help, completions and man pages all come from these definitions.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::breaker::MaxFailures;
 use crate::outcome::{BatchName, Millis};
 use crate::pacer::Rate;
+
+mod argparse;
+mod reset_user_password;
+
+pub use reset_user_password::{Color, OutputFormat, ResetUserPasswordArgs, Skeleton};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -61,8 +67,69 @@ pub enum Command {
     Keygen(KeygenArgs),
     /// Write a CSV of the users FinSpace knows
     ListUsers(ListUsersArgs),
+    /// Reset one user, in place of «aws finspace-data reset-user-password»
+    #[command(after_help = AWS_CLI)]
+    ResetUserPassword(Box<ResetUserPasswordArgs>),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+}
+
+/// The command whose words the AWS CLI's rules are for.
+const RESET_USER_PASSWORD: &str = "reset-user-password";
+
+const AWS_CLI: &str = "\
+Flags, output, messages and exit codes are those of the AWS CLI 2.9.19, which also read unambiguous
+prefixes (--user u) and let the last of duplicates win.
+
+Exit codes: 0 reset, 130 interrupted, 252 usage or parameters, 253 no region or credentials,
+254 the service answered with an error, 255 anything else.";
+
+/// Reads a command line. Help, versions and misuse of this program's own
+/// commands end the process here, as is clap's way.
+///
+/// # Errors
+/// Misuse of the AWS CLI's command, in its own words.
+pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Cli, String> {
+    let mut words: Vec<OsString> = words.collect();
+    // Options of the AWS CLI may stand before its command, where this program has none of its own.
+    let at = words.iter().skip(1).position(|word| word == RESET_USER_PASSWORD).map(|at| at + 1);
+    let at = at.filter(|at| *at == 1 || words[1].to_string_lossy().starts_with("--"));
+    let Some(at) = at else {
+        return Ok(Cli::parse_from(words));
+    };
+    let program = words.remove(0);
+    let command_word = words.remove(at - 1);
+    let text = |word: OsString| {
+        word.into_string().map_err(|word| format!("{} is not UTF-8; AWS knows no such ID", word.display()))
+    };
+    let words = words
+        .into_iter()
+        .map(text)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|what| usage(&format!("{PROGRAM}: error: {what}\n")))?;
+    let mut cli = Cli::command();
+    cli.build();
+    let Some(command) = cli.find_subcommand(RESET_USER_PASSWORD) else {
+        return Ok(Cli::parse_from([program, command_word]));
+    };
+    let plain = match argparse::read(command, &words) {
+        Ok(argparse::Reading::Words(plain)) => plain,
+        Ok(argparse::Reading::Help) => vec!["--help".into()],
+        Err(argparse::Complaint::Usage(what)) => return Err(usage(&format!("{PROGRAM}: error: {what}\n"))),
+        Err(argparse::Complaint::Unknown(words)) => {
+            return Err(usage(&format!("Unknown options: {}\n", words.join(", "))));
+        }
+    };
+    Ok(Cli::parse_from([program, command_word].into_iter().chain(plain.into_iter().map(OsString::from))))
+}
+
+const PROGRAM: &str = "finspace-reset";
+
+/// What the AWS CLI says before it tells what is wrong.
+fn usage(what: &str) -> String {
+    format!(
+        "usage: {PROGRAM} [options] <command> [parameters]\nTo see help text, you can run:\n\n  {PROGRAM} --help\n  {PROGRAM} <command> --help\n\n{what}"
+    )
 }
 
 /// Flags of `run`.

@@ -1,0 +1,88 @@
+//! `reset-user-password`: the AWS CLI's command, for scripts that still call it.
+//!
+//! Invariant: flags, output, messages and exit codes are those of the AWS CLI
+//! 2.9.19. Only its defects are not kept: whatever can fail without the service
+//! fails before the request, a password that was changed and could not be shown
+//! never ends in 0, and the client token to repeat is named.
+
+use uuid::Uuid;
+
+use crate::cli::{ResetUserPasswordArgs, Skeleton};
+use crate::client;
+use crate::exit::{Error, Exit};
+use crate::progress::Printer;
+use crate::shutdown::Shutdown;
+
+mod attempts;
+mod environment;
+mod output;
+mod paramfile;
+mod python;
+mod query;
+mod refusal;
+mod request;
+mod skeleton;
+mod yaml;
+
+use environment::Environment;
+use output::Output;
+use query::Query;
+pub use refusal::Refusal;
+use request::Request;
+
+/// Resets one user as the AWS CLI did.
+///
+/// # Errors
+/// Everything but a password that was printed.
+pub async fn reset_user_password(args: ResetUserPasswordArgs, printer: &Printer) -> Result<Exit, Error> {
+    reset(&args, printer).await.map_err(Error::AwsCli)
+}
+
+async fn reset(args: &ResetUserPasswordArgs, printer: &Printer) -> Result<Exit, Refusal> {
+    let print = |text: &str| {
+        let written = printer.data(text);
+        written.map_err(|error| Refusal::general(format!("Standard output can't be written: {error}")))
+    };
+    let query = args.query.as_deref().map(Query::parse).transpose()?;
+    let options = environment::connection(args)?;
+    if args.cli_auto_prompt && args.no_cli_auto_prompt {
+        let both = "Both --cli-auto-prompt and --no-cli-auto-prompt cannot be specified at the same time.";
+        return Err(Refusal::parameters(both));
+    }
+    let profile = client::profile(options.profile.as_deref()).await?;
+    let environment = Environment::read(args, &profile)?;
+    let output = Output::new(environment.output, args.color, query);
+    let request = Request::gather(args)?;
+    if let Some(text) = skeleton::of_request(args.generate_cli_skeleton) {
+        return print(text).map(|()| Exit::Success);
+    }
+    let (client, target) = client::connect(&options, 1).await?;
+    let (user_id, token) = request.checked()?;
+    // A query or a form that fails on any answer would lose this one.
+    let sample = output.show(&skeleton::sample_answer())?;
+    if args.generate_cli_skeleton == Some(Skeleton::Output) {
+        return print(&sample).map(|()| Exit::Success);
+    }
+    if options.sign {
+        if let Some(refusal) = environment::half_of_a_key(args) {
+            return Err(refusal);
+        }
+        let credentials = client.identity().await?;
+        tracing::debug!(%credentials, "signing");
+    }
+    let token = token.unwrap_or_else(|| Uuid::new_v4().hyphenated().to_string());
+    tracing::debug!(%target, user_id, client_token = token, max_attempts = environment.max_attempts, "resetting");
+    let shutdown =
+        Shutdown::listen().map_err(|error| Refusal::general(format!("No signal handlers can be had: {error}")))?;
+    let reset = tokio::select! {
+        reset = attempts::reset(&client, &target, &user_id, &token, environment.max_attempts) => reset?,
+        signal = shutdown.requested() => {
+            // Where ^C stands on the terminal, the next prompt is to begin a line.
+            print("\n")?;
+            printer.note(attempts::repeat(&token));
+            return Ok(Exit::Signalled(signal));
+        }
+    };
+    let shown = output.show(&skeleton::answer(reset.user_id.as_deref(), &reset.password)).and_then(|text| print(&text));
+    shown.map(|()| Exit::Success).map_err(|refusal| refusal.adding(&attempts::repeat(&token)))
+}

@@ -1,0 +1,88 @@
+//! How the command says no: a text in the AWS CLI's words, and its exit code.
+
+use std::fmt;
+
+use crate::client::ConnectionError;
+use crate::exit::Exit;
+
+/// The end of a command that printed no password.
+#[derive(Debug)]
+pub struct Refusal {
+    exit: Exit,
+    text: String,
+}
+
+impl Refusal {
+    /// The command line or the request is wrong.
+    pub fn parameters(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Parameters, text: text.into() }
+    }
+
+    /// The environment or the config files are wrong.
+    pub fn configuration(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Configuration, text: text.into() }
+    }
+
+    /// The service answered with an error.
+    pub fn service(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Service, text: text.into() }
+    }
+
+    /// Anything else.
+    pub fn general(text: impl Into<String>) -> Self {
+        Self { exit: Exit::General, text: text.into() }
+    }
+
+    /// Input that a parameter names and that can't be taken.
+    pub fn parsing(parameter: &str, what: impl fmt::Display) -> Self {
+        Self::parameters(format!("Error parsing parameter '{parameter}': {what}"))
+    }
+
+    /// With another line, which the AWS CLI would not have told.
+    #[must_use]
+    pub fn adding(mut self, line: &str) -> Self {
+        self.text.push('\n');
+        self.text.push_str(line);
+        self
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<ConnectionError> for Refusal {
+    fn from(error: ConnectionError) -> Self {
+        match error {
+            ConnectionError::NoRegion => Self::configuration(
+                "You must specify a region. You can also configure your region by running \"aws configure\".",
+            ),
+            ConnectionError::NoCredentials(_) => Self::configuration(
+                "Unable to locate credentials. You can configure credentials by running \"aws configure\".",
+            ),
+            ConnectionError::BadEndpoint(endpoint) => bad_endpoint(&endpoint),
+            ConnectionError::NoProfile(name) => {
+                Self::general(format!("The config profile ({name}) could not be found"))
+            }
+            ConnectionError::BadConfig(what) => Self::general(format!("Unable to parse config file: {what}")),
+            ConnectionError::BadBundle(..) | ConnectionError::BadCredentials(_) => Self::general(error.to_string()),
+        }
+    }
+}
+
+/// An endpoint that is no URL.
+pub fn bad_endpoint(endpoint: &str) -> Refusal {
+    Refusal::parameters(format!(
+        "Bad value for --endpoint-url \"{endpoint}\": scheme is missing.  Must be of the form http://<hostname>/ or https://<hostname>/"
+    ))
+}

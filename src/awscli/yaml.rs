@@ -1,0 +1,296 @@
+//! YAML in and out, as the AWS CLI's library has it: the rules of YAML 1.2 for
+//! what a bare word means, and its spelling of lists and maps.
+//!
+//! Invariant: a text that a reader would take for something else is quoted.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use libyaml_safer::{Emitter, Encoding, Event, EventData, MappingStyle, Parser, ScalarStyle, SequenceStyle};
+use regex_lite::Regex;
+use serde_json::Value as Json;
+
+use super::python::Value;
+
+/// Values that a document may come to, its aliases written out.
+const MOST_VALUES: usize = 10_000;
+
+/// How deep values may lie in each other.
+const DEEPEST: usize = 100;
+
+/// What a bare word stands for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Meaning {
+    Null,
+    Bool,
+    Int,
+    Float,
+    Date,
+    /// `<<` and `=`, which are not texts either.
+    Sign,
+    Text,
+}
+
+static MEANINGS: LazyLock<Vec<(Meaning, Regex)>> = LazyLock::new(|| {
+    let patterns = [
+        (Meaning::Null, "~|null|Null|NULL|"),
+        (Meaning::Bool, "true|True|TRUE|false|False|FALSE"),
+        (Meaning::Int, r"[-+]?(0b[01_]+|0o?[0-7_]+|[0-9][0-9_]*|0x[0-9a-fA-F_]+)"),
+        (
+            Meaning::Float,
+            r"[-+]?([0-9][0-9_]*\.[0-9_]*([eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9_]+([eE][-+][0-9]+)?|\.(inf|Inf|INF))|\.(nan|NaN|NAN)",
+        ),
+        (
+            Meaning::Date,
+            r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]*)?([ \t]*(Z|[-+][0-9]{1,2}(:[0-9]{2})?))?",
+        ),
+        (Meaning::Sign, "<<|="),
+    ];
+    let compiled = patterns.into_iter().map(|(meaning, pattern)| (meaning, Regex::new(&format!("^(?:{pattern})$"))));
+    compiled.filter_map(|(meaning, pattern)| pattern.ok().map(|pattern| (meaning, pattern))).collect()
+});
+
+fn meaning(word: &str) -> Meaning {
+    let found = MEANINGS.iter().find(|(_, pattern)| pattern.is_match(word));
+    found.map_or(Meaning::Text, |(meaning, _)| *meaning)
+}
+
+/// A document that can't be taken.
+#[derive(Debug)]
+pub struct NotYaml;
+
+/// Reads the one document of `text`.
+pub fn read(text: &str) -> Result<Value, NotYaml> {
+    let mut bytes = text.as_bytes();
+    let mut parser = Parser::new();
+    parser.set_encoding(Encoding::Utf8);
+    parser.set_input_string(&mut bytes);
+    let mut reader = Reader { parser, anchors: HashMap::new(), values: 0 };
+    let mut document = None;
+    loop {
+        match reader.next()? {
+            EventData::StreamEnd => return Ok(document.unwrap_or(Value::None)),
+            EventData::DocumentStart { .. } if document.is_some() => return Err(NotYaml),
+            EventData::DocumentStart { .. } => {
+                let first = reader.next()?;
+                document = Some(reader.value(first, 0)?);
+            }
+            _ => {}
+        }
+    }
+}
+
+struct Reader<'r> {
+    parser: Parser<&'r mut &'r [u8]>,
+    anchors: HashMap<String, (Value, usize)>,
+    values: usize,
+}
+
+impl Reader<'_> {
+    fn next(&mut self) -> Result<EventData, NotYaml> {
+        self.parser.parse().map(|event| event.data).map_err(|_| NotYaml)
+    }
+
+    fn count(&mut self, more: usize) -> Result<(), NotYaml> {
+        self.values += more;
+        if self.values > MOST_VALUES { Err(NotYaml) } else { Ok(()) }
+    }
+
+    fn value(&mut self, event: EventData, depth: usize) -> Result<Value, NotYaml> {
+        self.count(1)?;
+        if depth > DEEPEST {
+            return Err(NotYaml);
+        }
+        let before = self.values;
+        let (anchor, value) = match event {
+            EventData::Alias { anchor } => {
+                let (value, values) = self.anchors.get(&anchor).ok_or(NotYaml)?.clone();
+                self.count(values)?;
+                return Ok(value);
+            }
+            EventData::Scalar { anchor, tag, value, plain_implicit, .. } => {
+                (anchor, scalar(value, tag.as_deref(), plain_implicit)?)
+            }
+            EventData::SequenceStart { anchor, .. } => {
+                let mut items = Vec::new();
+                loop {
+                    match self.next()? {
+                        EventData::SequenceEnd => break,
+                        item => items.push(self.value(item, depth + 1)?),
+                    }
+                }
+                (anchor, Value::List(items))
+            }
+            EventData::MappingStart { anchor, .. } => {
+                let mut entries: Vec<(Value, Value)> = Vec::new();
+                loop {
+                    let key = match self.next()? {
+                        EventData::MappingEnd => break,
+                        key => self.value(key, depth + 1)?,
+                    };
+                    let value = self.next()?;
+                    let value = self.value(value, depth + 1)?;
+                    if entries.iter().any(|(known, _)| *known == key) {
+                        return Err(NotYaml);
+                    }
+                    entries.push((key, value));
+                }
+                (anchor, Value::Dict(entries))
+            }
+            _ => return Err(NotYaml),
+        };
+        if let Some(anchor) = anchor {
+            self.anchors.insert(anchor, (value.clone(), self.values - before));
+        }
+        Ok(value)
+    }
+}
+
+fn scalar(text: String, tag: Option<&str>, plain: bool) -> Result<Value, NotYaml> {
+    let meaning = match tag.map(|tag| tag.trim_start_matches("tag:yaml.org,2002:")) {
+        None if plain => meaning(&text),
+        None | Some("str" | "!") => Meaning::Text,
+        Some("int") => Meaning::Int,
+        Some("float") => Meaning::Float,
+        Some("bool") => Meaning::Bool,
+        Some("null") => Meaning::Null,
+        Some("timestamp") => Meaning::Date,
+        Some(_) => return Err(NotYaml),
+    };
+    Ok(match meaning {
+        Meaning::Null => Value::None,
+        Meaning::Bool => Value::Bool(text.eq_ignore_ascii_case("true")),
+        Meaning::Int => Value::Int(integer(&text).ok_or(NotYaml)?),
+        Meaning::Float => Value::Float(float(&text).ok_or(NotYaml)?),
+        Meaning::Date => Value::Date(text),
+        Meaning::Sign | Meaning::Text => Value::Str(text),
+    })
+}
+
+/// A whole number in decimal; one that no machine holds keeps its digits.
+fn integer(text: &str) -> Option<String> {
+    let text = text.replace('_', "");
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(&text)),
+    };
+    let (digits, base) = match digits.get(..2) {
+        Some("0b") => (&digits[2..], 2),
+        Some("0o") => (&digits[2..], 8),
+        Some("0x") => (&digits[2..], 16),
+        _ => (digits, 10),
+    };
+    if base == 10 {
+        let digits = digits.trim_start_matches('0');
+        return Some(if digits.is_empty() { "0".into() } else { format!("{sign}{digits}") });
+    }
+    u128::from_str_radix(digits, base).ok().map(|number| format!("{sign}{number}"))
+}
+
+fn float(text: &str) -> Option<f64> {
+    let text = text.replace('_', "").to_ascii_lowercase();
+    text.replace(".inf", "inf").replace(".nan", "nan").parse().ok()
+}
+
+/// Writes `value` as a document, its keys sorted.
+pub fn write(value: &Json) -> Result<String, String> {
+    let mut written = Vec::new();
+    emit(value, &mut written).map_err(|error| error.to_string())?;
+    String::from_utf8(written).map_err(|error| error.to_string())
+}
+
+fn emit(value: &Json, written: &mut Vec<u8>) -> libyaml_safer::Result<()> {
+    let mut emitter = Emitter::new();
+    emitter.set_output_string(written);
+    emitter.set_unicode(true);
+    emitter.emit(Event::stream_start(Encoding::Utf8))?;
+    emitter.emit(Event::document_start(None, &[], true))?;
+    node(&mut emitter, value)?;
+    emitter.emit(Event::document_end(true))?;
+    emitter.emit(Event::stream_end())
+}
+
+fn node(emitter: &mut Emitter<'_>, value: &Json) -> libyaml_safer::Result<()> {
+    match value {
+        Json::Array(items) => {
+            emitter.emit(Event::sequence_start(None, None, true, SequenceStyle::Block))?;
+            items.iter().try_for_each(|item| node(emitter, item))?;
+            emitter.emit(Event::sequence_end())
+        }
+        Json::Object(entries) => {
+            emitter.emit(Event::mapping_start(None, None, true, MappingStyle::Block))?;
+            let mut entries: Vec<_> = entries.iter().collect();
+            entries.sort_by_key(|(key, _)| key.as_str());
+            for (key, value) in entries {
+                text(emitter, key)?;
+                node(emitter, value)?;
+            }
+            emitter.emit(Event::mapping_end())
+        }
+        Json::String(string) => text(emitter, string),
+        other => emitter.emit(Event::scalar(None, None, &other.to_string(), true, false, ScalarStyle::Plain)),
+    }
+}
+
+fn text(emitter: &mut Emitter<'_>, text: &str) -> libyaml_safer::Result<()> {
+    let plain = meaning(text) == Meaning::Text;
+    emitter.emit(Event::scalar(None, None, text, plain, true, ScalarStyle::Any))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> String {
+        read(text).map_or_else(|_| "no".into(), |value| format!("{value} {}", value.class()))
+    }
+
+    #[test]
+    fn words_mean_what_yaml_says() {
+        for (yaml, expected) in [
+            ("", "None NoneType"),
+            ("~", "None NoneType"),
+            ("yes", "yes str"),
+            ("True", "True bool"),
+            ("0x1F", "31 int"),
+            ("0o17", "15 int"),
+            ("007", "7 int"),
+            ("-1_000", "-1000 int"),
+            ("1.5e3", "1500.0 float"),
+            ("2001-01-01", "2001-01-01 datetime.date"),
+            ("'5'", "5 str"),
+            ("!!str 5", "5 str"),
+            ("{a: [1, b], 2: c}", "{'a': [1, 'b'], 2: 'c'} dict"),
+            ("{a: &x 1, b: *x}", "{'a': 1, 'b': 1} dict"),
+            ("{a: 1, a: 2}", "no"),
+            ("[a", "no"),
+            ("*x", "no"),
+            ("--- a\n--- b", "no"),
+            ("!what 5", "no"),
+        ] {
+            assert_eq!(told(yaml), expected, "{yaml}");
+        }
+    }
+
+    #[test]
+    fn documents_that_only_wish_to_grow_are_refused() {
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..9 {
+            let before = vec![format!("*a{}", level - 1); 10].join(", ");
+            bomb.push_str(&format!("a{level}: &a{level} [{before}]\n"));
+        }
+        assert!(read(&bomb).is_err());
+        assert!(read(&"[".repeat(5000)).is_err());
+    }
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        let value = serde_json::json!({ "b": ["yes", "true", "", "5", "a: b", "é", " x", "#", "l\nm"], "a": 1, "c": {}, "d": [] });
+        let text = write(&value).unwrap();
+        assert!(text.starts_with("a: 1\nb:\n- yes\n- 'true'\n- ''\n- '5'\n- 'a: b'\n- é\n"), "{text}");
+        let read = read(&text).unwrap();
+        let Value::Dict(entries) = &read else { panic!("{read}") };
+        let sorted: Value = serde_json::json!(["yes", "true", "", "5", "a: b", "é", " x", "#", "l\nm"]).into();
+        assert_eq!(entries[1].1, sorted);
+    }
+}
