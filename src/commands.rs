@@ -3,16 +3,36 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use clap::CommandFactory;
 
-use crate::cli::{Cli, CompletionsArgs, DecryptArgs, KeygenArgs, SimulatorArgs};
+use crate::cli::{Cli, CompletionsArgs, DecryptArgs, KeygenArgs, ManArgs, SimulatorArgs};
 use crate::exit::{Error, Exit};
 use crate::outcome::InputError;
 use crate::progress::Printer;
+use crate::publish::{self, Destination, PublishError};
 use crate::seal::{self, SealError};
+use crate::settings::SettingsError;
 use crate::shutdown::Shutdown;
 use crate::simulator::{ACCESS_KEY_ID, Config, Population, REGION, Replay, SECRET_ACCESS_KEY, Simulator};
+
+/// Writes `bytes` to a file of that name, which must not be there yet, or to
+/// standard output.
+///
+/// # Errors
+/// It is there, or can't be written.
+pub fn deliver(output: &Path, bytes: &[u8]) -> Result<(), Error> {
+    if output.as_os_str() == "-" {
+        let mut stdout = std::io::stdout().lock();
+        return stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Error::Stdout);
+    }
+    let path = Destination::resolve(output)?;
+    publish::check(&path, &|_| false)?;
+    let fail = |error| PublishError::Write(path.clone(), error);
+    publish::replace(&path, None, &|_| false, |file| file.write_all(bytes).map_err(fail), |_| Ok(()))?;
+    Ok(())
+}
 
 /// Serves the simulated API until a signal comes.
 ///
@@ -101,6 +121,33 @@ pub fn decrypt(args: &DecryptArgs) -> Result<Exit, Error> {
 pub fn keygen(args: &KeygenArgs, printer: &Printer) -> Result<Exit, Error> {
     let public = seal::keygen(args.output.as_deref(), &mut std::io::stdout().lock())?;
     printer.note(format!("Public key: {public}"));
+    Ok(Exit::Success)
+}
+
+/// Prints a man page, or writes all of them.
+///
+/// # Errors
+/// There is no such command, or the pages can't be written.
+pub fn man(args: &ManArgs, printer: &Printer) -> Result<Exit, Error> {
+    // Each page goes by its command's name, whatever a command calls itself in its version.
+    let mut cli = Cli::command().disable_help_subcommand(true).mut_subcommands(|command| {
+        let name = format!("finspace-reset-{}", command.get_name());
+        command.display_name(name)
+    });
+    cli.build();
+    if let Some(folder) = &args.output {
+        std::fs::create_dir_all(folder)
+            .and_then(|()| clap_mangen::generate_to(cli, folder))
+            .map_err(|error| PublishError::Folder(folder.clone(), error))?;
+        return Ok(Exit::Success);
+    }
+    let command = match &args.command {
+        None => &cli,
+        Some(name) => cli.find_subcommand(name).ok_or_else(|| SettingsError::NoCommand(name.clone()))?,
+    };
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut page).map_err(Error::Stdout)?;
+    printer.data(&String::from_utf8_lossy(&page)).map_err(Error::Stdout)?;
     Ok(Exit::Success)
 }
 

@@ -23,6 +23,7 @@ pub mod preview;
 pub mod progress;
 pub mod publish;
 pub mod rehearsal;
+pub mod report;
 pub mod roster;
 pub mod run;
 pub mod runner;
@@ -80,12 +81,14 @@ fn dispatch(command: Command, printer: &Printer) -> Result<Exit, Error> {
         Command::Run(args) => block_on(run::run(*args, printer)),
         Command::Status(args) => status::status(&args, printer),
         Command::Close(args) => status::close(&args, printer),
+        Command::Report(args) => report::report(&args, printer),
         Command::Simulator(args) => block_on(commands::simulator(args, printer)),
         Command::Decrypt(args) => commands::decrypt(&args),
         Command::Keygen(args) => commands::keygen(&args, printer),
         Command::ListUsers(args) => block_on(list_users::list_users(args, printer)),
         Command::ResetUserPassword(args) => block_on(awscli::reset_user_password(*args, printer)),
         Command::Completions(args) => commands::completions(&args, printer),
+        Command::Man(args) => commands::man(&args, printer),
     }
 }
 

@@ -3,11 +3,11 @@
 //! Invariant: the file has the same columns whatever was asked for, and appears
 //! whole or not at all.
 
-use std::io::Write;
 use std::time::Duration;
 
 use crate::cli::ListUsersArgs;
 use crate::client::{self, Cause, Client, Page, UserFacts};
+use crate::commands::deliver;
 use crate::exit::{Error, Exit};
 use crate::outcome::{Millis, USER_COLUMNS};
 use crate::progress::Printer;
@@ -22,12 +22,10 @@ const ATTEMPTS: u32 = 8;
 /// # Errors
 /// The service can't be asked, or the file can't be written.
 pub async fn list_users(args: ListUsersArgs, printer: &Printer) -> Result<Exit, Error> {
-    let path = match &args.output {
-        Some(path) if path.as_os_str() != "-" => Some(Destination::resolve(path)?),
-        _ => None,
-    };
-    if let Some(path) = &path {
-        publish::check(path, &|_| false)?;
+    let output = args.output.clone().unwrap_or_else(|| "-".into());
+    // Who is told of a file in the way only at the end has waited for nothing.
+    if output.as_os_str() != "-" {
+        publish::check(&Destination::resolve(&output)?, &|_| false)?;
     }
     let (client, _) = client::connect(&connection(&args.aws), 1).await?;
     client.identity().await?;
@@ -59,16 +57,9 @@ pub async fn list_users(args: ListUsersArgs, printer: &Printer) -> Result<Exit, 
         }
     }
     let bytes = table.into_inner().map_err(|error| PublishError::Write("the list".into(), error.into_error()))?;
-    match &path {
-        None => {
-            let mut output = std::io::stdout().lock();
-            output.write_all(&bytes).and_then(|()| output.flush()).map_err(Error::Stdout)?;
-        }
-        Some(path) => {
-            let fail = |error| PublishError::Write(path.clone(), error);
-            publish::replace(path, None, &|_| false, |output| output.write_all(&bytes).map_err(fail), |_| Ok(()))?;
-            printer.note(format!("{count} users: {}", path.display()));
-        }
+    deliver(&output, &bytes)?;
+    if output.as_os_str() != "-" {
+        printer.note(format!("{count} users: {}", output.display()));
     }
     Ok(Exit::Success)
 }

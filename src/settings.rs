@@ -20,6 +20,9 @@ pub enum SettingsError {
         "the output {0} ends in neither .csv nor .csv.age; call it .csv for plain text, or .csv.age with -r KEY or -p for an encrypted file"
     )]
     Extension(PathBuf),
+    /// A man page of nothing.
+    #[error("there is no command {0:?}; see «finspace-reset --help»")]
+    NoCommand(String),
     /// An encrypted output for nobody.
     #[error(
         "{0} is to be encrypted, and nobody could open it; name a public key with -r or -R, or use -p for a passphrase, or write a plain .csv"

@@ -3,6 +3,8 @@
 //! Invariant: `status` opens no key and sends nothing; both work on a batch
 //! whose roster is long gone.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use crate::cli::{CloseArgs, LogFormat, StatusArgs};
@@ -14,21 +16,22 @@ use crate::state::{State, StateError};
 
 /// What a ledger knows of its batch.
 #[derive(Serialize)]
-struct BatchStatus {
-    batch: String,
-    target: String,
-    state: &'static str,
-    created_at: Option<String>,
-    closed_at: Option<String>,
-    closed_why: Option<String>,
-    running: Option<String>,
-    counts: Counts,
-    in_doubt: Doubt,
-    doubt_until: Option<String>,
-    output: Option<String>,
+#[allow(missing_docs, reason = "the names are those of the JSON form")]
+pub struct BatchStatus {
+    pub batch: String,
+    pub target: String,
+    pub state: &'static str,
+    pub created_at: Option<String>,
+    pub closed_at: Option<String>,
+    pub closed_why: Option<String>,
+    pub running: Option<String>,
+    pub counts: Counts,
+    pub in_doubt: Doubt,
+    pub doubt_until: Option<String>,
+    pub output: Option<String>,
     written_at: Option<String>,
     last_error: Option<LastError>,
-    runs: Vec<RunRecord>,
+    pub runs: Vec<RunRecord>,
 }
 
 #[derive(Serialize)]
@@ -52,7 +55,8 @@ pub fn status(args: &StatusArgs, printer: &Printer) -> Result<Exit, Error> {
             if args.batch.as_ref().is_some_and(|wanted| *wanted != batch) {
                 continue;
             }
-            match read(state, &batch) {
+            let known = Ledger::read(&Place::new(state.folder(), &batch));
+            match known.and_then(|mut ledger| BatchStatus::of(&mut ledger, state, &batch)) {
                 Ok(known) => found.push(known),
                 // One bad ledger must not hide the others.
                 Err(error) => {
@@ -75,40 +79,65 @@ pub fn status(args: &StatusArgs, printer: &Printer) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-fn read(state: &State, batch: &BatchName) -> Result<BatchStatus, LedgerError> {
-    let place = Place::new(state.folder(), batch);
-    let mut ledger = Ledger::read(&place)?;
-    let running = state.holder(batch);
-    if running.is_none() {
-        // Passwords that have expired need not wait for a run to be erased. A
-        // ledger that can't be written says so when a run needs it.
-        let _ = ledger.close_if_due();
+/// The state folder that holds the batch: the real one, else that of rehearsals.
+///
+/// # Errors
+/// Neither does.
+pub fn find(named: Option<&Path>, batch: &BatchName) -> Result<State, StateError> {
+    let state = State::locate(named)?;
+    let holds = |state: &State| Place::new(state.folder(), batch).ledger.exists();
+    let missing = StateError::NoBatch(batch.to_string(), state.folder().to_owned());
+    [state.clone(), state.simulated()].into_iter().find(holds).ok_or(missing)
+}
+
+impl BatchStatus {
+    /// Reads what `ledger` knows of the batch.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn of(ledger: &mut Ledger, state: &State, batch: &BatchName) -> Result<Self, LedgerError> {
+        let running = state.holder(batch);
+        if running.is_none() {
+            // Passwords that have expired need not wait for a run to be erased. A
+            // ledger that can't be written says so when a run needs it.
+            let _ = ledger.close_if_due();
+        }
+        let closed_at = ledger.closed_at()?;
+        let publication = ledger.publications()?.into_iter().next();
+        let in_doubt = ledger.doubt(TOKEN_WINDOW)?;
+        let mut counts = ledger.counts()?;
+        if running.is_none() {
+            // What a killed run left in flight is in doubt, not merely still to do.
+            counts.unknown += in_doubt.in_flight;
+            counts.pending = counts.pending.saturating_sub(in_doubt.in_flight);
+        }
+        Ok(Self {
+            batch: batch.to_string(),
+            target: ledger.target()?,
+            state: if closed_at.is_some() { "closed" } else { "open" },
+            created_at: ledger.get("created_at")?.and_then(|at| at.parse().ok()).map(|at| Millis(at).to_string()),
+            closed_at: closed_at.map(|at| at.to_string()),
+            closed_why: ledger.get("closed_why")?,
+            running,
+            counts,
+            in_doubt,
+            doubt_until: in_doubt.until.map(|until| Millis(until).to_string()),
+            output: publication.as_ref().map(|file| file.path.clone()),
+            written_at: publication.map(|file| Millis(file.at).to_string()),
+            last_error: ledger.last_error()?.map(|(code, message, line)| LastError { code, message, line }),
+            runs: ledger.runs()?,
+        })
     }
-    let closed_at = ledger.closed_at()?;
-    let publication = ledger.publications()?.into_iter().next();
-    let in_doubt = ledger.doubt(TOKEN_WINDOW)?;
-    let mut counts = ledger.counts()?;
-    if running.is_none() {
-        // What a killed run left in flight is in doubt, not merely still to do.
-        counts.unknown += in_doubt.in_flight;
-        counts.pending = counts.pending.saturating_sub(in_doubt.in_flight);
+}
+
+/// How a run ended.
+#[must_use]
+pub fn ending(run: &RunRecord, going_on: bool) -> String {
+    match (&run.ending, run.exit_code) {
+        (Some(ending), Some(code)) => format!("exit {code}, {ending}"),
+        _ if going_on => "going on".into(),
+        _ => "ended without a word".into(),
     }
-    Ok(BatchStatus {
-        batch: batch.to_string(),
-        target: ledger.target()?,
-        state: if closed_at.is_some() { "closed" } else { "open" },
-        created_at: ledger.get("created_at")?.and_then(|at| at.parse().ok()).map(|at| Millis(at).to_string()),
-        closed_at: closed_at.map(|at| at.to_string()),
-        closed_why: ledger.get("closed_why")?,
-        running,
-        counts,
-        in_doubt,
-        doubt_until: in_doubt.until.map(|until| Millis(until).to_string()),
-        output: publication.as_ref().map(|file| file.path.clone()),
-        written_at: publication.map(|file| Millis(file.at).to_string()),
-        last_error: ledger.last_error()?.map(|(code, message, line)| LastError { code, message, line }),
-        runs: ledger.runs()?,
-    })
 }
 
 fn table(batches: &[BatchStatus]) -> String {
@@ -177,11 +206,7 @@ fn detail(batch: &BatchStatus) -> String {
         lines.push(("last error", format!("line {line}: {code}: {message}")));
     }
     for run in &batch.runs {
-        let end = match (&run.ending, run.exit_code) {
-            (Some(ending), Some(code)) => format!("exit {code}, {ending}"),
-            _ if batch.running.is_some() => "going on".into(),
-            _ => "ended without a word".into(),
-        };
+        let end = ending(run, batch.running.is_some());
         lines.push(("run", format!("{} by {} on {}: {end}", Millis(run.started_at), run.identity, run.host)));
     }
     lines.iter().map(|(name, value)| format!("{name:<13}{value}\n")).collect()
@@ -192,23 +217,16 @@ fn detail(batch: &BatchStatus) -> String {
 /// # Errors
 /// There is no such batch, a run has it, or it can't be erased.
 pub fn close(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
-    let state = State::locate(args.state.state_dir.as_deref())?;
-    for state in [state.clone(), state.simulated()] {
-        let place = Place::new(state.folder(), &args.batch);
-        if !place.ledger.exists() {
-            continue;
-        }
-        let _lock = state.lock(&args.batch)?;
-        let Some(mut ledger) = Ledger::open(&place)? else {
-            continue;
-        };
-        ledger.close("the operator closed it")?;
-        let counts = ledger.counts()?;
-        printer.note(format!("batch {} is closed: its passwords are erased, its history stays", args.batch));
-        if counts.to_do() > 0 {
-            printer.note(format!("{} of its users are still to do; put them in a roster of their own", counts.to_do()));
-        }
-        return Ok(Exit::Success);
+    let state = find(args.state.state_dir.as_deref(), &args.batch)?;
+    let _lock = state.lock(&args.batch)?;
+    let Some(mut ledger) = Ledger::open(&Place::new(state.folder(), &args.batch))? else {
+        return Err(StateError::NoBatch(args.batch.to_string(), state.folder().to_owned()).into());
+    };
+    ledger.close("the operator closed it")?;
+    let counts = ledger.counts()?;
+    printer.note(format!("batch {} is closed: its passwords are erased, its history stays", args.batch));
+    if counts.to_do() > 0 {
+        printer.note(format!("{} of its users are still to do; put them in a roster of their own", counts.to_do()));
     }
-    Err(StateError::NoBatch(args.batch.to_string(), state.folder().to_owned()).into())
+    Ok(Exit::Success)
 }

@@ -15,9 +15,13 @@ use crate::outcome::{BatchName, Millis};
 use crate::pacer::Rate;
 
 mod argparse;
+mod examples;
 mod reset_user_password;
 
 pub use reset_user_password::{Color, OutputFormat, ResetUserPasswordArgs, Skeleton};
+
+/// The version, and the commit it was built from where that is known.
+pub const VERSION: &str = env!("FINSPACE_RESET_VERSION");
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -25,25 +29,9 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-const EXAMPLES: &str = "\
-Examples:
-  Rehearse against the embedded simulator:
-    finspace-reset run users.csv --simulate --output results.csv
-  Look before anything is sent, then run exactly that:
-    finspace-reset run users.csv --dry-run -o results.csv.age -r age1…
-  Reset everyone, encrypted to a public key:
-    finspace-reset run users.csv -o results.csv.age -r age1… --yes
-  Open the result:
-    finspace-reset decrypt results.csv.age -i key.txt
-  What happened so far:
-    finspace-reset status
-
-Exit codes of run: 0 all reset, 1 some failed, 2 nothing sent, 3 stopped early,
-4 results not written, 75 already running, 130/143 interrupted.";
-
 /// Reset the passwords of many Amazon FinSpace users from a CSV, safely and once each
 #[derive(Debug, Parser)]
-#[command(name = "finspace-reset", version, styles = STYLES, after_help = EXAMPLES, propagate_version = true, max_term_width = 100)]
+#[command(name = "finspace-reset", version = VERSION, styles = STYLES, after_help = examples::SHORT, after_long_help = examples::LONG, propagate_version = true, max_term_width = 100)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]
@@ -54,11 +42,14 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Reset everyone in a CSV
+    #[command(after_long_help = examples::RUN)]
     Run(Box<RunArgs>),
     /// Tell what the ledgers know
     Status(StatusArgs),
     /// Erase a batch's sealed passwords; its history stays
     Close(CloseArgs),
+    /// Write a page about a batch for the incident's file; no password on it
+    Report(ReportArgs),
     /// Serve the simulated API on loopback
     Simulator(SimulatorArgs),
     /// Open an encrypted result (any age tool can, too)
@@ -68,21 +59,16 @@ pub enum Command {
     /// Write a CSV of the users FinSpace knows
     ListUsers(ListUsersArgs),
     /// Reset one user, in place of «aws finspace-data reset-user-password»
-    #[command(after_help = AWS_CLI)]
+    #[command(after_help = examples::AWS_CLI, display_name = "finspace-reset")]
     ResetUserPassword(Box<ResetUserPasswordArgs>),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+    /// Print a man page, or write all of them to a folder
+    Man(ManArgs),
 }
 
 /// The command whose words the AWS CLI's rules are for.
 const RESET_USER_PASSWORD: &str = "reset-user-password";
-
-const AWS_CLI: &str = "\
-Flags, output, messages and exit codes are those of the AWS CLI 2.9.19, which also read unambiguous
-prefixes (--user u) and let the last of duplicates win.
-
-Exit codes: 0 reset, 130 interrupted, 252 usage or parameters, 253 no region or credentials,
-254 the service answered with an error, 255 anything else.";
 
 /// Reads a command line. Help, versions and misuse of this program's own
 /// commands end the process here, as is clap's way.
@@ -320,6 +306,29 @@ pub struct CloseArgs {
     /// Where the ledgers live
     #[command(flatten)]
     pub state: StateArgs,
+}
+
+/// Flags of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The batch
+    pub batch: BatchName,
+    /// Write the page to FILE, which must not exist; - standard output
+    #[arg(short, long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+    /// Where the ledgers live
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+/// Flags of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The command whose page to print [default: the program's own]
+    pub command: Option<String>,
+    /// Write every page to FOLDER, which is made where it is missing
+    #[arg(short, long, value_name = "FOLDER", conflicts_with = "command", value_hint = ValueHint::DirPath)]
+    pub output: Option<PathBuf>,
 }
 
 /// Flags of `simulator`.

@@ -16,7 +16,7 @@ pub(super) const GLOBAL: &str = "Global options of the AWS CLI";
 #[derive(Debug, Args)]
 #[command(disable_version_flag = true)]
 pub struct ResetUserPasswordArgs {
-    /// Who is to be reset; file://PATH reads it from a file
+    /// Who is to be reset (required, unless JSON or YAML names them); file://PATH reads it from a file
     #[arg(long, value_name = "ID", help_heading = "Request")]
     pub user_id: Option<String>,
     /// Repeats of a request with the same token within 10 minutes answer the same [default: a UUID, the same for all tries]

@@ -18,6 +18,7 @@ use crate::outcome::{BatchName, Millis, Outcome, PASSWORD_LIFE, Status, Target, 
 use crate::vault::Vault;
 
 mod error;
+mod history;
 mod import;
 mod read;
 mod schema;
@@ -25,6 +26,7 @@ mod writer;
 
 pub use crate::outcome::RowKind;
 pub use error::LedgerError;
+pub use history::Activity;
 pub use import::{Imported, NewRow};
 pub use read::{Doubt, LedgerRow, Publication, RunRecord};
 pub use writer::{Claim, Event, PaceSample, Writer};

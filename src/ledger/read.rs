@@ -239,7 +239,11 @@ impl Ledger {
         Ok(found)
     }
 
-    fn each(&self, sql: &str, mut visit: impl FnMut(&Row<'_>) -> rusqlite::Result<()>) -> Result<(), LedgerError> {
+    pub(super) fn each(
+        &self,
+        sql: &str,
+        mut visit: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), LedgerError> {
         let walk = || -> rusqlite::Result<()> {
             let mut statement = self.db.prepare_cached(sql)?;
             let mut rows = statement.query(params![])?;
