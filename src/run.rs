@@ -83,11 +83,10 @@ impl Job {
         let in_flight = ledger.begin_run(&identity, args.token_window)?;
         self.import(&mut ledger, printer)?;
         ledger.fail_unasked(&missing)?;
-        let doubts = in_flight + plan.counts.unknown > 0;
-        if doubts {
+        if in_flight + plan.counts.unknown > 0 {
             self.tell_doubts(&ledger, in_flight, printer)?;
         }
-        let (mut ledger, ending, mut tally) = self.send(ledger, &plan, doubts, printer, shutdown).await?;
+        let (mut ledger, ending, mut tally) = self.send(ledger, &plan, printer, shutdown).await?;
         tally.failed += missing.len() as u64;
         Ok(self.finish(&mut ledger, &ending, tally, identity, path.as_deref(), seal.as_ref(), printer, shutdown))
     }
@@ -196,7 +195,6 @@ impl Job {
         &self,
         ledger: Ledger,
         plan: &Plan,
-        doubts: bool,
         printer: &Printer,
         shutdown: &Shutdown,
     ) -> Result<(Ledger, Ending, Tally), Error> {
@@ -205,8 +203,8 @@ impl Job {
         }
         let args = &self.settings.args;
         let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
-        let writer =
-            Writer::start(ledger, args.limit, doubts, sender).map_err(|error| Error::System("no thread", error))?;
+        let feed = ledger.feed(args.limit)?;
+        let writer = Writer::start(ledger, feed, sender).map_err(|error| Error::System("no thread", error))?;
         let rules = Rules {
             concurrency: usize::from(args.concurrency),
             max_attempts: args.max_attempts,

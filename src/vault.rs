@@ -1,7 +1,7 @@
 //! Seals temporary passwords while they rest in a ledger.
 //!
-//! Invariant: a password is sealed with XChaCha20-Poly1305 under a key of its
-//! batch, bound to the batch and the user; the key lives in a file of its own
+//! Invariant: a password is sealed with AES-256-GCM-SIV (RFC 8452), each with a
+//! random nonce, under a key of its batch, bound to the batch and the user; the key lives in a file of its own
 //! (0600) and nowhere else, so destroying that file ends every sealed password.
 
 use std::fs::{self, File, OpenOptions};
@@ -9,14 +9,15 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use chacha20poly1305::aead::{Aead, AeadCore, KeyInit, OsRng, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::error::Unspecified;
+use rand::rngs::OsRng;
+use rand::{Rng, TryRngCore};
 use zeroize::Zeroizing;
 
 use crate::outcome::Password;
 
 const KEY_BYTES: usize = 32;
-const NONCE_BYTES: usize = 24;
 
 /// What can go wrong with a vault.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +44,8 @@ pub enum VaultError {
 
 /// The sealing key of one batch.
 pub struct Vault {
-    cipher: XChaCha20Poly1305,
+    /// «Less safe» in that it leaves the nonces to us.
+    key: LessSafeKey,
     batch: String,
     path: PathBuf,
 }
@@ -55,11 +57,12 @@ impl Vault {
     /// The file can't be written, or is there already.
     pub fn create(path: &Path, batch: &str) -> Result<Self, VaultError> {
         let fail = |error| VaultError::Io(path.to_owned(), error);
-        let key = Zeroizing::new(XChaCha20Poly1305::generate_key(&mut OsRng));
+        let mut key = Zeroizing::new([0; KEY_BYTES]);
+        OsRng.try_fill_bytes(&mut *key).map_err(|error| fail(io::Error::other(error)))?;
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
-        file.write_all(&key).and_then(|()| file.sync_all()).map_err(fail)?;
+        file.write_all(&*key).and_then(|()| file.sync_all()).map_err(fail)?;
         sync_folder(path).map_err(fail)?;
-        Ok(Self::with_key(&key, batch, path))
+        Self::with_key(&*key, batch, path)
     }
 
     /// Opens the key of an open batch.
@@ -79,11 +82,12 @@ impl Vault {
         }
         // A copy restored from a backup may have come back with wider access.
         let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
-        Ok(Self::with_key(chacha20poly1305::Key::from_slice(&key), batch, path))
+        Self::with_key(&key, batch, path)
     }
 
-    fn with_key(key: &chacha20poly1305::Key, batch: &str, path: &Path) -> Self {
-        Self { cipher: XChaCha20Poly1305::new(key), batch: batch.to_owned(), path: path.to_owned() }
+    fn with_key(key: &[u8], batch: &str, path: &Path) -> Result<Self, VaultError> {
+        let key = UnboundKey::new(&AES_256_GCM_SIV, key).map_err(|Unspecified| VaultError::NotAKey(path.to_owned()))?;
+        Ok(Self { key: LessSafeKey::new(key), batch: batch.to_owned(), path: path.to_owned() })
     }
 
     /// Overwrites and removes the key file; sealed passwords are lost with it.
@@ -106,11 +110,21 @@ impl Vault {
     /// # Errors
     /// Never for passwords of any length that a service sends.
     pub fn seal(&self, user_id: &str, password: &Password) -> Result<Vec<u8>, VaultError> {
-        let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
-        let about = self.about(user_id);
-        let payload = Payload { msg: password.expose().as_bytes(), aad: &about };
-        let sealed = self.cipher.encrypt(&nonce, payload).map_err(|_| VaultError::Broken(self.path.clone()))?;
-        Ok([nonce.as_slice(), &sealed].concat())
+        let password = password.expose().as_bytes();
+        // Of the thread's generator, which the system seeds: aws-lc's own gathers
+        // entropy for a tenth of a second when it is first asked.
+        let nonce: [u8; NONCE_LEN] = rand::rng().random();
+        // Room for all of it from the start: nothing is left behind by growing.
+        let mut sealed = Vec::with_capacity(NONCE_LEN + password.len() + AES_256_GCM_SIV.tag_len());
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(password);
+        let about = Aad::from(self.about(user_id));
+        let tag = self
+            .key
+            .seal_in_place_separate_tag(Nonce::from(&nonce), about, &mut sealed[NONCE_LEN..])
+            .map_err(|Unspecified| VaultError::Broken(self.path.clone()))?;
+        sealed.extend_from_slice(tag.as_ref());
+        Ok(sealed)
     }
 
     /// Opens a user's sealed password.
@@ -119,11 +133,12 @@ impl Vault {
     /// It was sealed for another user or batch, or changed since.
     pub fn unseal(&self, user_id: &str, sealed: &[u8]) -> Result<Password, VaultError> {
         let broken = || VaultError::Broken(self.path.clone());
-        let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES).ok_or_else(broken)?;
-        let about = self.about(user_id);
-        let payload = Payload { msg: sealed, aad: &about };
-        let text = self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| broken())?;
-        String::from_utf8(text).map(Password::new).map_err(|_| broken())
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(broken)?;
+        let mut opened = Zeroizing::new(sealed.to_vec());
+        let about = Aad::from(self.about(user_id));
+        let nonce = Nonce::from(nonce);
+        let text = self.key.open_in_place(nonce, about, &mut opened).map_err(|Unspecified| broken())?;
+        std::str::from_utf8(text).map(|text| Password::new(text.to_owned())).map_err(|_| broken())
     }
 
     /// What a sealed password is bound to. A batch name holds no line break.

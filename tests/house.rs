@@ -135,7 +135,7 @@ fn each_outside_crate_has_one_home() {
         ("aws_credential_types", &["client"]),
         ("rusqlite", &["ledger"]),
         ("age", &["seal"]),
-        ("chacha20poly1305", &["vault"]),
+        ("aws_lc_rs", &["vault"]),
         ("indicatif", &["progress"]),
         ("clap", &["cli", "commands", "main"]),
         ("clap_complete", &["cli", "commands"]),

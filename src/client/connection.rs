@@ -21,6 +21,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::Region;
 use aws_types::service_config::ServiceConfigKey;
 
+use super::agent::UserAgent;
 use super::credentials::{Origin, Renewing};
 use super::profile::{self, Profile};
 use super::{Client, insecure};
@@ -125,6 +126,7 @@ pub async fn connect(options: &Options, concurrency: usize) -> Result<(Client, T
             // `Renewing` remembers; a second memory could not be told to forget.
             .identity_cache(sdk::config::IdentityCache::no_cache())
             .timeout_config(timeouts(options))
+            .interceptor(UserAgent)
             .stalled_stream_protection(sdk::config::StalledStreamProtectionConfig::disabled())
             .build()
     };
@@ -165,6 +167,7 @@ pub fn connect_simulated(endpoint: &str, region: &'static str, key: &str, secret
         .identity_cache(sdk::config::IdentityCache::no_cache())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(&options))
+        .interceptor(UserAgent)
         .stalled_stream_protection(sdk::config::StalledStreamProtectionConfig::disabled())
         .build();
     Client::new(sdk::Client::from_conf(config), credentials, options.read_timeout)

@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_finspacedata as sdk;
 use aws_sdk_finspacedata::operation::RequestId;
 
 use crate::outcome::Password;
 
+mod agent;
 mod connection;
 mod credentials;
 mod failure;
@@ -77,9 +79,14 @@ impl Client {
             }
             // The chain's own account is a list with a line for each source.
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            match error {
-                CredentialsError::CredentialsNotLoaded(_) => ConnectionError::NoCredentials(text),
-                _ => ConnectionError::BadCredentials(text),
+            // A machine's metadata service that doesn't answer is the chain's way to have none.
+            let mut causes =
+                std::iter::successors(Some(&error as &(dyn std::error::Error + 'static)), |error| error.source());
+            let nowhere = matches!(error, CredentialsError::CredentialsNotLoaded(_));
+            if nowhere || causes.any(<dyn std::error::Error>::is::<ImdsError>) {
+                ConnectionError::NoCredentials(text)
+            } else {
+                ConnectionError::BadCredentials(text)
             }
         })?;
         let key = credentials.access_key_id();
@@ -97,7 +104,8 @@ impl Client {
     #[allow(deprecated, reason = "the whole service is; see the README")]
     pub async fn reset(&self, user_id: &str, token: &str) -> Result<Reset, Failure> {
         let generation = self.credentials.generation();
-        let call = self.sdk.reset_user_password().user_id(user_id).client_token(token).send();
+        // On the heap at once: its state is large, and each future around it would copy it.
+        let call = Box::pin(self.sdk.reset_user_password().user_id(user_id).client_token(token).send());
         let answer = self.within(call).await;
         let answer = self.renewed(generation, answer).await?;
         let request_id = answer.request_id().map(str::to_owned);

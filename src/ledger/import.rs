@@ -3,7 +3,7 @@
 //! Invariant: the rows are replaced whole or not at all; users are only ever
 //! added, so what happened to one stays known when a roster loses it.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Statement, params};
 
 use super::{Ledger, LedgerError};
 use crate::outcome::RowKind;
@@ -32,6 +32,31 @@ pub struct Imported {
     pub lost: u64,
 }
 
+/// Users on their way into the ledger. They go in by the thousand and sorted:
+/// IDs at random would touch every page of the index again and again.
+struct NewUsers<'a> {
+    add: Statement<'a>,
+    waiting: Vec<(String, i64)>,
+}
+
+/// Users that go in together: some megabytes at most.
+const TOGETHER: usize = 32 * 1024;
+
+impl NewUsers<'_> {
+    fn push(&mut self, number: i64, user_id: String) -> rusqlite::Result<()> {
+        self.waiting.push((user_id, number));
+        if self.waiting.len() < TOGETHER { Ok(()) } else { self.write() }
+    }
+
+    fn write(&mut self) -> rusqlite::Result<()> {
+        self.waiting.sort_unstable();
+        for (user_id, number) in self.waiting.drain(..) {
+            self.add.execute(params![number, user_id])?;
+        }
+        Ok(())
+    }
+}
+
 impl Ledger {
     /// Replaces the batch's rows by those of a roster, unless `key` says that
     /// they are the same.
@@ -56,28 +81,34 @@ impl Ledger {
         self.db.execute("DELETE FROM rows", []).map_err(fail)?;
         {
             let mut find = self.db.prepare("SELECT n FROM users WHERE user_id = ?1").map_err(fail)?;
-            let mut add = self.db.prepare("INSERT INTO users (n, user_id) VALUES (?1, ?2)").map_err(fail)?;
+            let mut added = NewUsers {
+                add: self.db.prepare("INSERT INTO users (n, user_id) VALUES (?1, ?2)").map_err(fail)?,
+                waiting: Vec::new(),
+            };
             let mut put = self
                 .db
                 .prepare("INSERT INTO rows (row, line, kind, n, note, cells) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
                 .map_err(fail)?;
             for (at, row) in rows.enumerate() {
                 let row = row?;
-                let number = match &row.user_id {
+                let number = match row.user_id {
                     None => None,
                     Some(id) => {
                         // In a new batch only a repeated user can be there already.
-                        let look = known > 0 || row.kind == RowKind::Duplicate;
-                        let found: Option<i64> =
-                            if look { find.query_row([id], |row| row.get(0)).optional().map_err(fail)? } else { None };
                         let repeats = row.kind == RowKind::Duplicate;
+                        if repeats {
+                            added.write().map_err(fail)?;
+                        }
+                        let look = known > 0 || repeats;
+                        let found: Option<i64> =
+                            if look { find.query_row([&id], |row| row.get(0)).optional().map_err(fail)? } else { None };
                         if found.is_some_and(|n| n < known) && !repeats {
                             kept += 1;
                         }
                         Some(match found {
                             Some(n) => n,
                             None => {
-                                add.execute(params![next, id]).map_err(fail)?;
+                                added.push(next, id).map_err(fail)?;
                                 next += 1;
                                 next - 1
                             }
@@ -95,6 +126,7 @@ impl Ledger {
                 ])
                 .map_err(fail)?;
             }
+            added.write().map_err(fail)?;
         }
         self.set("import_key", key)?;
         transaction.commit().map_err(fail)?;

@@ -18,6 +18,7 @@ use crate::outcome::{BatchName, Millis, Outcome, PASSWORD_LIFE, Status, Target, 
 use crate::vault::Vault;
 
 mod error;
+mod feed;
 mod history;
 mod import;
 mod read;
@@ -26,6 +27,7 @@ mod writer;
 
 pub use crate::outcome::RowKind;
 pub use error::LedgerError;
+pub use feed::Feed;
 pub use history::Activity;
 pub use import::{Imported, NewRow};
 pub use read::{Doubt, LedgerRow, Publication, RunRecord};

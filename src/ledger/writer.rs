@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rusqlite::params;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::read::status;
+use super::feed::Feed;
 use super::{Ledger, LedgerError};
 use crate::fault;
 use crate::outcome::{Millis, Outcome, Status, Task};
@@ -76,27 +76,13 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Hands the ledger to its thread. `limit` is how many users it gives out,
-    /// `doubts` whether any are in doubt and to be looked for first.
+    /// Hands the ledger to its thread, which gives out the users of `feed`.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(
-        ledger: Ledger,
-        limit: Option<u64>,
-        doubts: bool,
-        events: UnboundedSender<Event>,
-    ) -> std::io::Result<Self> {
+    pub fn start(ledger: Ledger, feed: Feed, events: UnboundedSender<Event>) -> std::io::Result<Self> {
         let (commands, inbox) = mpsc::channel();
-        let start = ledger.run_start;
-        let work = Work {
-            ledger,
-            events,
-            feed: Feed { doubtful: doubts, after: -1, left: limit.unwrap_or(u64::MAX), start },
-            open_claims: HashMap::new(),
-            unwritten: Vec::new(),
-            failed: None,
-        };
+        let work = Work { ledger, events, feed, open_claims: HashMap::new(), unwritten: Vec::new(), failed: None };
         let thread = thread::Builder::new().name("ledger".into()).spawn(move || work.serve(&inbox))?;
         Ok(Self { commands, thread })
     }
@@ -144,16 +130,6 @@ struct Work {
     /// Outcomes that a failed commit left behind.
     unwritten: Vec<Record>,
     failed: Option<LedgerError>,
-}
-
-/// Which users come next: those in doubt first, then the others, in input
-/// order; nobody twice in a run.
-struct Feed {
-    doubtful: bool,
-    after: i64,
-    left: u64,
-    /// Outcomes of this run are numbered above this.
-    start: i64,
 }
 
 impl Work {
@@ -330,59 +306,5 @@ impl Work {
                 sample.rate,
             ])
             .map(drop)
-    }
-}
-
-impl Feed {
-    fn next(&mut self, ledger: &Ledger, users: usize) -> rusqlite::Result<Vec<Task>> {
-        let mut tasks = Vec::new();
-        loop {
-            let want = (users - tasks.len()).min(usize::try_from(self.left).unwrap_or(usize::MAX));
-            if want == 0 {
-                return Ok(tasks);
-            }
-            let page = self.page(ledger, want)?;
-            let short = page.len() < want;
-            self.left -= page.len() as u64;
-            if let Some((row, _)) = page.last() {
-                self.after = *row;
-            }
-            tasks.extend(page.into_iter().map(|(_, task)| task));
-            if short && self.doubtful {
-                self.doubtful = false;
-                self.after = -1;
-            } else if short {
-                return Ok(tasks);
-            }
-        }
-    }
-
-    fn page(&self, ledger: &Ledger, users: usize) -> rusqlite::Result<Vec<(i64, Task)>> {
-        let which = if self.doubtful {
-            "o.status = 3 AND o.seq <= ?2"
-        } else {
-            "(o.seq IS NULL OR (o.seq <= ?2 AND o.status IN (0, 2)))"
-        };
-        let mut statement = ledger.db.prepare_cached(&format!(
-            "SELECT r.row, r.n, u.user_id, r.line, coalesce(o.status, 0), coalesce(o.attempts, 0),
-             CASE o.status WHEN 3 THEN o.since END, coalesce(o.again, 0)
-             FROM rows r JOIN users u ON u.n = r.n
-             LEFT JOIN outcomes o ON o.n = r.n AND o.seq = (SELECT max(seq) FROM outcomes WHERE n = r.n)
-             WHERE r.kind = 0 AND r.row > ?1 AND {which} ORDER BY r.row LIMIT ?3"
-        ))?;
-        let limit = i64::try_from(users).unwrap_or(i64::MAX);
-        let rows = statement.query_map(params![self.after, self.start, limit], |row| {
-            let task = Task {
-                number: row.get(1)?,
-                user_id: row.get(2)?,
-                line: row.get(3)?,
-                status: status(row, 4)?,
-                attempts: row.get(5)?,
-                doubtful_since: row.get::<_, Option<i64>>(6)?.map(Millis),
-                again: row.get(7)?,
-            };
-            Ok((row.get(0)?, task))
-        })?;
-        rows.collect()
     }
 }
