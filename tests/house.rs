@@ -135,7 +135,7 @@ fn each_outside_crate_has_one_home() {
         ("aws_credential_types", &["client"]),
         ("rusqlite", &["ledger"]),
         ("age", &["seal"]),
-        ("aws_lc_rs", &["vault"]),
+        ("aws_lc_rs", &["vault", "client"]),
         ("indicatif", &["progress"]),
         ("clap", &["cli", "commands", "main"]),
         ("clap_complete", &["cli", "commands"]),
