@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_finspacedata::config::retry::RetryConfig;
 use finspace_reset::pacer::burst;
 use finspace_reset::simulator::{Config, Simulator};
-use measure::{Cost, median, run};
+use measure::{Cost, median, middle, run};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
@@ -32,6 +32,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const OURS: &str = env!("CARGO_BIN_EXE_finspace-reset");
 const IN_FLIGHT: &str = "64";
+/// How often alternating measurements are made; odd, for a median.
+const ROUNDS: usize = 7;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -181,7 +183,7 @@ impl Bench {
         let plain = plain_loop();
         let (mut ours, mut user, mut same) = (Vec::new(), Vec::new(), Vec::new());
         let mut server_busy: f64 = 0.0;
-        for _ in 0..3 {
+        for _ in 0..ROUNDS {
             let mut take = |costs: &mut Vec<Cost>, make: &dyn Fn(&Server) -> Command| {
                 let server = Server::start("");
                 let cost = run(&mut make(&server));
@@ -200,27 +202,33 @@ impl Bench {
                 command
             });
         }
-        let (ours, user, same) = (median(ours), median(user), median(same));
         let per = |cost: Cost| cost.processor * 1e6 / f64::from(users);
-        println!("speed: {users} users, {IN_FLIGHT} in flight, medians of 3 alternating runs");
+        println!(
+            "speed: {users} users, {IN_FLIGHT} in flight, medians of {ROUNDS} alternating rounds, of figures and of ratios"
+        );
         println!("| what | resets/s | CPU µs/reset | peak MiB | ours is |");
         println!("| --- | --- | --- | --- | --- |");
-        for (name, cost) in [
-            ("ours: CSV to encrypted file, durable ledger", ours),
-            ("SDK loop a user would write", user),
-            ("the same loop in our build", same),
+        for (name, costs) in [
+            ("ours: CSV to encrypted file, durable ledger", &ours),
+            ("SDK loop a user would write", &user),
+            ("the same loop in our build", &same),
         ] {
+            let cost = median(costs.clone());
+            // Round by round: this machine's own pace drifts by half within a minute.
+            let ratios = |of: fn(&Cost) -> f64| costs.iter().zip(&ours).map(|(its, ours)| of(its) / of(ours)).collect();
+            let (faster, processor) =
+                (middle(ratios(|cost| cost.seconds)), middle(ratios(|cost| 1.0 / cost.processor)));
             println!(
                 "| {name} | {:.0} | {:.1} | {:.1} | {:.2}× as fast, {:.2}× the CPU |",
                 f64::from(users) / cost.seconds,
                 per(cost),
                 cost.peak_kib as f64 / 1024.0,
-                cost.seconds / ours.seconds,
-                ours.processor / cost.processor,
+                faster,
+                processor,
             );
         }
         println!("the server used at most {:.0} % of one core\n", server_busy * 100.0);
-        self.scripts(f64::from(users) / ours.seconds);
+        self.scripts(f64::from(users) / median(ours).seconds);
     }
 
     /// boto3 in a thread pool and the AWS CLI under xargs, where they are.

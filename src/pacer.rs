@@ -244,11 +244,11 @@ impl Finder {
     /// Windows to stay after throttling.
     const HOLD: u32 = 1;
     /// Each probe is so much bolder than the one before.
-    const BOLDER: f64 = 4.0;
+    const BOLDER: f64 = 3.0;
     /// Back behind the last clean rate, or what was delivered.
-    const STEP_BACK: f64 = 0.985;
+    const STEP_BACK: f64 = 0.99;
     /// The first probe above what was held.
-    const FIRST_PROBE: f64 = 0.01;
+    const FIRST_PROBE: f64 = 0.015;
     /// The largest.
     const LAST_PROBE: f64 = 1.0;
 

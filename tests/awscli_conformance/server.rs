@@ -1,6 +1,8 @@
 //! Servers that a case runs against: the simulator, or one that says just what
 //! the case wants said. Each program has one of its own.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
