@@ -58,11 +58,12 @@ async fn reset(args: &ResetUserPasswordArgs, printer: &Printer) -> Result<Exit, 
     }
     let (client, target) = client::connect(&options, 1).await?;
     let (user_id, token) = request.checked()?;
-    // A query or a form that fails on any answer would lose this one.
-    let sample = output.show(&skeleton::sample_answer())?;
     if args.generate_cli_skeleton == Some(Skeleton::Output) {
+        let sample = output.show(&skeleton::sample_answer("userId"))?;
         return print(&sample).map(|()| Exit::Success);
     }
+    // A query or a form that fails on an answer would lose this user's.
+    output.show(&skeleton::sample_answer(&user_id))?;
     if options.sign {
         if let Some(refusal) = environment::half_of_a_key(args) {
             return Err(refusal);
@@ -84,5 +85,7 @@ async fn reset(args: &ResetUserPasswordArgs, printer: &Printer) -> Result<Exit, 
         }
     };
     let shown = output.show(&skeleton::answer(reset.user_id.as_deref(), &reset.password)).and_then(|text| print(&text));
-    shown.map(|()| Exit::Success).map_err(|refusal| refusal.adding(&attempts::repeat(&token)))
+    shown
+        .map(|()| Exit::Success)
+        .map_err(|refusal| Refusal::general(refusal.to_string()).adding(&attempts::repeat(&token)))
 }

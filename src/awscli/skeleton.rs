@@ -21,9 +21,9 @@ pub fn of_request(kind: Option<Skeleton>) -> Option<&'static str> {
     }
 }
 
-/// An answer to try output and query on.
-pub fn sample_answer() -> Value {
-    answer(Some("userId"), &Password::new("temporaryPassword".into()))
+/// An answer about this user to try output and query on.
+pub fn sample_answer(user_id: &str) -> Value {
+    answer(Some(user_id), &Password::new("temporaryPassword".into()))
 }
 
 /// An answer, in the model's order.

@@ -408,6 +408,32 @@ pub static CASES: &[Case] = &[
             &["--user-id", "u", "--endpoint-url", "{URL}", "--output", "table", "--query", "[`1`,`[2,3]`]"],
         )
     },
+    case(
+        "a query that works for this user alone",
+        &["--user-id", "-5", "--endpoint-url", "{URL}", "--query", "abs(to_number(userId)) > `4`"],
+    ),
+    Case {
+        in_doubt: true,
+        differs: Some(Ours {
+            why: "the JMESPath library words it in its own way, and the token to repeat is told",
+            code: 255,
+            message: "Bad value for --query avg(",
+            stdout: "",
+            requests: Some(1),
+        }),
+        ..says(
+            "a query that fails on the password alone",
+            ODD,
+            &[
+                "--user-id",
+                "u",
+                "--endpoint-url",
+                "{URL}",
+                "--query",
+                "avg([length(temporaryPassword), temporaryPassword == '12345' && 'x' || `1`])",
+            ],
+        )
+    },
     // Environment and config files.
     Case { without: &["AWS_REGION"], ..case("no region", &["--user-id", "u", "--endpoint-url", "{URL}"]) },
     Case {
