@@ -18,9 +18,9 @@ use crate::fault;
 use crate::outcome::{Millis, Outcome, Status, Task};
 
 /// How long outcomes wait for company before they are committed.
-const LINGER: Duration = Duration::from_millis(5);
+const LINGER: Duration = Duration::from_millis(10);
 /// How long a claim, which does not wait for company, may go unseen meanwhile.
-const NAP: Duration = Duration::from_millis(1);
+const NAP: Duration = Duration::from_millis(2);
 
 /// What a claim is called: its `seq`.
 pub type Claim = i64;
