@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 
 use governor::clock::FakeRelativeClock;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use super::*;
 
@@ -65,15 +67,33 @@ fn rates_are_read_in_every_spelling() {
     }
 }
 
-/// A service with a token bucket whose rate moves, behind some latency.
+/// How a service rations.
+#[derive(Clone, Copy, Debug)]
+enum Ration {
+    /// A token bucket with room for so many requests …
+    Bucket(f64),
+    /// … or for so many seconds' worth.
+    BucketOfSeconds(f64),
+    /// So many in each second of the clock.
+    Seconds,
+    /// So many in any second.
+    AnySecond,
+}
+
+/// A service whose quota moves.
 struct Service {
     schedule: Vec<(f64, f64)>,
-    burst: f64,
+    ration: Ration,
     tokens: f64,
     at: f64,
+    passed: VecDeque<f64>,
 }
 
 impl Service {
+    fn new(schedule: &[(f64, f64)], ration: Ration) -> Self {
+        Self { schedule: schedule.to_vec(), ration, tokens: f64::MAX, at: 0.0, passed: VecDeque::new() }
+    }
+
     fn rate(&self, now: f64) -> f64 {
         let mut end = 0.0;
         for &(seconds, rate) in &self.schedule {
@@ -86,69 +106,111 @@ impl Service {
     }
 
     fn takes(&mut self, now: f64) -> bool {
-        self.tokens = (self.tokens + (now - self.at) * self.rate(self.at)).min(self.burst);
-        self.at = now;
-        if self.tokens < 1.0 {
-            return false;
+        let rate = self.rate(now);
+        let since = match self.ration {
+            Ration::Bucket(room) => return self.has_token(now, room),
+            Ration::BucketOfSeconds(seconds) => return self.has_token(now, seconds * rate),
+            Ration::Seconds => now.floor(),
+            Ration::AnySecond => now - 1.0,
+        };
+        while self.passed.front().is_some_and(|&at| at < since) {
+            self.passed.pop_front();
         }
-        self.tokens -= 1.0;
-        true
+        #[allow(clippy::cast_precision_loss, reason = "a second's requests")]
+        let room = (self.passed.len() as f64) < rate;
+        if room {
+            self.passed.push_back(now);
+        }
+        room
+    }
+
+    fn has_token(&mut self, now: f64, room: f64) -> bool {
+        self.tokens = (self.tokens + (now - self.at) * self.rate(self.at)).min(room);
+        self.at = now;
+        let has = self.tokens >= 1.0;
+        self.tokens -= f64::from(u8::from(has));
+        has
     }
 }
 
 struct Finding {
-    delivered: f64,
-    allowed: f64,
-    throttled_share: f64,
-    found: Option<f64>,
+    /// Of what the quota allowed; a bucket's room comes on top.
+    kept: f64,
+    throttled: f64,
+    found: f64,
 }
 
-/// Runs without a ceiling against a quota, 64 in flight at most.
-fn find(schedule: &[(f64, f64)], burst: f64, latency: f64) -> Finding {
+/// Runs without a ceiling against a quota, 64 in flight at most. Answers take
+/// the latency and up to half as much again.
+fn find(schedule: &[(f64, f64)], ration: Ration, latency: f64) -> Finding {
     let clock = FakeRelativeClock::default();
     let mut pacer = Pacer::new(Rate::Unlimited, clock.clone());
-    let mut service = Service { schedule: schedule.to_vec(), burst, tokens: burst, at: 0.0 };
+    let mut service = Service::new(schedule, ration);
     let seconds: f64 = schedule.iter().map(|(seconds, _)| seconds).sum();
     let (mut now, mut delivered, mut throttled) = (0.0, 0.0, 0.0);
-    let mut answers: VecDeque<(f64, bool, Permit)> = VecDeque::new();
+    let mut answers: Vec<(f64, bool, Permit)> = Vec::new();
+    let mut dice = StdRng::seed_from_u64(7);
     while now < seconds {
-        while answers.front().is_some_and(|&(due, ..)| due <= now) {
-            if let Some((_, ok, permit)) = answers.pop_front() {
-                if ok {
-                    delivered += 1.0;
-                } else {
-                    throttled += 1.0;
-                }
-                pacer.answered(permit, !ok);
+        while let Some(at) = answers.iter().position(|&(due, ..)| due <= now) {
+            let (_, ok, permit) = answers.swap_remove(at);
+            if ok {
+                delivered += 1.0;
+            } else {
+                throttled += 1.0;
             }
+            pacer.answered(permit, !ok);
         }
-        let mut next = answers.front().map_or(f64::MAX, |&(due, ..)| due);
+        let mut next = answers.iter().map(|&(due, ..)| due).fold(f64::MAX, f64::min);
         if answers.len() < 64 {
             match pacer.take() {
                 Ok(permit) => {
                     let ok = service.takes(now);
-                    answers.push_back((now + latency, ok, permit));
+                    answers.push((now + latency * dice.random_range(1.0..1.5), ok, permit));
                     next = now;
                 }
-                Err(wait) => next = next.min(now + wait.as_secs_f64()),
+                // Timers are late by up to a millisecond.
+                Err(wait) => next = next.min(now + wait.as_secs_f64() + dice.random_range(0.0..0.001)),
             }
         }
         let step = Duration::from_secs_f64((next - now).max(0.000_001));
         clock.advance(step);
         now += step.as_secs_f64();
     }
-    let allowed = schedule.iter().map(|(seconds, rate)| seconds * rate).sum();
-    Finding { delivered, allowed, throttled_share: throttled / (delivered + throttled), found: pacer.found() }
+    let allowed: f64 = schedule.iter().map(|(seconds, rate)| seconds * rate).sum();
+    Finding {
+        kept: delivered / allowed,
+        throttled: throttled / (delivered + throttled),
+        found: pacer.found().unwrap_or(0.0),
+    }
+}
+
+const MOVING: [(f64, f64); 3] = [(10.0, 500.0), (10.0, 100.0), (10.0, 800.0)];
+
+#[test]
+fn a_hidden_bucket_that_moves_is_followed_with_few_throttled() {
+    for latency in [0.002, 0.01, 0.02] {
+        for ration in [
+            Ration::Bucket(5.0),
+            Ration::Bucket(20.0),
+            Ration::Bucket(50.0),
+            Ration::BucketOfSeconds(0.1),
+            Ration::BucketOfSeconds(1.0),
+            Ration::BucketOfSeconds(2.0),
+        ] {
+            let Finding { kept, throttled, .. } = find(&MOVING, ration, latency);
+            assert!(kept >= 0.95, "{ration:?}, latency {latency}: {kept} of the quota");
+            assert!(throttled <= 0.035, "{ration:?}, latency {latency}: {throttled} throttled");
+        }
+    }
 }
 
 #[test]
-fn a_hidden_quota_that_moves_is_followed_with_few_throttled() {
-    for latency in [0.002, 0.02] {
-        for burst in [5.0, 10.0, 50.0] {
-            let Finding { delivered, allowed, throttled_share, .. } =
-                find(&[(10.0, 500.0), (10.0, 100.0), (10.0, 800.0)], burst, latency);
-            assert!(delivered >= 0.95 * allowed, "latency {latency} burst {burst}: {delivered} of {allowed}");
-            assert!(throttled_share <= 0.05, "latency {latency} burst {burst}: {throttled_share} throttled");
+fn a_service_that_counts_seconds_is_followed_nearly_as_well() {
+    for latency in [0.002, 0.01] {
+        for ration in [Ration::Seconds, Ration::AnySecond] {
+            let Finding { kept, throttled, .. } = find(&MOVING, ration, latency);
+            assert!(kept >= 0.92, "{ration:?}, latency {latency}: {kept} of the quota");
+            assert!(throttled <= 0.07, "{ration:?}, latency {latency}: {throttled} throttled");
         }
     }
 }
@@ -156,14 +218,23 @@ fn a_hidden_quota_that_moves_is_followed_with_few_throttled() {
 #[test]
 fn a_steady_quota_is_found() {
     for rate in [3.0, 40.0, 500.0, 2000.0] {
-        let Finding { delivered, allowed, throttled_share, found } = find(&[(60.0, rate)], 5.0, 0.01);
-        assert!(delivered >= 0.95 * allowed, "{rate}: {delivered} of {allowed}");
+        let Finding { kept, throttled, found } = find(&[(60.0, rate)], Ration::Bucket(5.0), 0.01);
+        assert!(kept >= 0.95, "{rate}: {kept} of the quota");
         // The one overshoot at the start weighs more the fewer requests follow.
-        let most = 0.05 + 40.0 / allowed;
-        assert!(throttled_share <= most, "{rate}: {throttled_share} throttled");
-        let found = found.unwrap_or(0.0);
-        assert!((0.8..=1.25).contains(&(found / rate)), "{rate} was found as {found}");
+        let most = 0.05 + 40.0 / (60.0 * rate);
+        assert!(throttled <= most, "{rate}: {throttled} throttled");
+        assert!((0.9..=1.1).contains(&(found / rate)), "{rate} was found as {found}");
     }
+}
+
+#[test]
+fn a_service_that_takes_nothing_for_a_while_is_asked_now_and_then() {
+    // Ten seconds at 200, a minute at nothing, ten seconds at 200.
+    let Finding { kept, throttled, .. } =
+        find(&[(10.0, 200.0), (60.0, 0.0), (10.0, 200.0)], Ration::BucketOfSeconds(0.1), 0.01);
+    // The longest wait is five seconds: half of the last ten at least is used.
+    assert!(kept >= 0.6, "{kept} of the quota");
+    assert!(throttled <= 0.06, "{throttled} throttled");
 }
 
 #[test]
