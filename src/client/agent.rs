@@ -1,9 +1,14 @@
-//! What the service is told of who is calling: the `User-Agent` header.
+//! What the service is told of who is calling: the `User-Agent` header, and no
+//! more.
 //!
 //! The SDK puts its own together anew for each request, at a tenth of all that
 //! a request costs. This one is always the same, and names this program in the
-//! service's audit trail.
+//! service's audit trail. The SDK's headers about attempts stay out too: they
+//! would call each of this program's retries the first of one attempt, under an
+//! ID of its own, where the client token tells what belongs together.
 
+use aws_runtime::invocation_id::InvocationIdInterceptor;
+use aws_runtime::request_info::RequestInfoInterceptor;
 use aws_runtime::user_agent::UserAgentInterceptor;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -15,7 +20,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 const USER_AGENT: &str = concat!("finspace-reset/", env!("CARGO_PKG_VERSION"), " aws-sdk-rust");
 
-/// Sends the header in place of the SDK's.
+/// Sends the header in place of all of the SDK's.
 #[derive(Debug)]
 pub struct UserAgent;
 
@@ -29,9 +34,10 @@ impl Intercept for UserAgent {
         _: &BeforeSerializationInterceptorContextRef<'_>,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config
-            .interceptor_state()
-            .store_put(disable_interceptor::<UserAgentInterceptor>("one header for all requests"));
+        let state = config.interceptor_state();
+        state.store_put(disable_interceptor::<UserAgentInterceptor>("one header for all requests"));
+        state.store_put(disable_interceptor::<InvocationIdInterceptor>("the client token names the request"));
+        state.store_put(disable_interceptor::<RequestInfoInterceptor>("the SDK does not count our attempts"));
         Ok(())
     }
 
