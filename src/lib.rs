@@ -10,6 +10,7 @@ pub mod check;
 pub mod cli;
 pub mod client;
 pub mod commands;
+pub mod ending;
 pub mod errand;
 pub mod exit;
 pub mod fault;

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use crate::check;
 use crate::cli::{ProgressMode, RunArgs};
+use crate::ending::Ending;
 use crate::exit::{Error, Exit};
 use crate::fault;
 use crate::job::{Job, output_name};
@@ -20,7 +21,7 @@ use crate::plan::{self, Plan, PlanError};
 use crate::preview::{self, quoted};
 use crate::progress::{self, Printer, Progress, Show};
 use crate::publish::{self, PublishError, Table};
-use crate::runner::{self, Ending, Rules};
+use crate::runner::{self, Rules};
 use crate::seal::Seal;
 use crate::settings::RunSettings;
 use crate::shutdown::Shutdown;
@@ -120,7 +121,7 @@ impl Job {
             return Err(PlanError::Erased { batch, at, output: asked, published }.into());
         }
         printer.note(format!("batch {batch}: every user was reset before; nothing was sent. The results went to {published}, and the batch was closed at {at}."));
-        Ok(exit_code(&plan.counts, &Ending::Finished, None))
+        Ok(Ending::Finished.exit(&plan.counts, None))
     }
 
     /// Consent to sending: none is needed where nothing is sent, or all is simulated.
@@ -255,7 +256,7 @@ impl Job {
             }
         };
         fault::point("published");
-        let mut exit = exit_code(&counts, ending, args.limit.map(|_| tally));
+        let mut exit = ending.exit(&counts, args.limit.map(|_| tally));
         // The signal may have come while the last answers were recorded.
         if let (Some(signal), true) = (shutdown.signalled(), counts.to_do() > 0) {
             exit = Exit::Signalled(signal);
@@ -276,7 +277,7 @@ impl Job {
         }
         let summary = Summary {
             exit,
-            stopped: stopped(ending),
+            stopped: ending.reason(),
             batch: self.batch.to_string(),
             target: self.target.to_string(),
             identity,
@@ -356,37 +357,4 @@ impl Job {
             Some(_) => format!("open it with: finspace-reset decrypt {} -i IDENTITY", quoted(path)),
         })
     }
-}
-
-/// The exit code from the ledger's counts; with `--limit` from this run's.
-fn exit_code(counts: &Counts, ending: &Ending, limited: Option<Tally>) -> Exit {
-    match ending {
-        Ending::Finished => {
-            let bad = limited.map_or(counts.failed + counts.unknown + counts.invalid + counts.pending, |tally| {
-                tally.failed + tally.unknown
-            });
-            if bad == 0 { Exit::Success } else { Exit::SomeFailed }
-        }
-        Ending::Signalled(signal) => Exit::Signalled(*signal),
-        Ending::Deadline | Ending::TooManyFailures | Ending::Refused(_) | Ending::EndpointDown(_) => Exit::Stopped,
-        Ending::LedgerFailed => Exit::NotDurable,
-    }
-}
-
-fn stopped(ending: &Ending) -> Option<String> {
-    Some(match ending {
-        Ending::Finished => return None,
-        Ending::Signalled(_) => "a signal asked for it; what was in flight is recorded".into(),
-        Ending::Deadline => "the time of --deadline is over".into(),
-        Ending::TooManyFailures => {
-            "more users failed than --max-failures allows; look at their errors before going on".into()
-        }
-        Ending::Refused(why) => {
-            format!("the service refuses the caller ({why}); check the credentials and that they are a superuser's")
-        }
-        Ending::EndpointDown(why) => {
-            format!("the endpoint gives no answer ({why}); check --endpoint-url, --region and the network")
-        }
-        Ending::LedgerFailed => "the ledger can't be written; free space or make it writable".into(),
-    })
 }

@@ -14,12 +14,13 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::breaker::{Breaker, Health, MaxFailures, Permission};
 use crate::client::{Cause, Client, Failure, Reset};
+use crate::ending::Ending;
 use crate::errand::{CAP, Errand, Waiting, back_off};
 use crate::fault;
 use crate::ledger::{Claim, Event, PaceSample, Writer};
 use crate::outcome::{BatchName, Millis, Outcome, Status, Tally, Target, Task, client_token};
 use crate::pacer::{Pacer, Permit};
-use crate::shutdown::{Shutdown, Signal};
+use crate::shutdown::Shutdown;
 
 /// What a run keeps to.
 #[derive(Clone, Debug)]
@@ -38,25 +39,6 @@ pub struct Rules {
     pub target: Target,
     /// The batch.
     pub batch: BatchName,
-}
-
-/// Why a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// Every user it had was tried.
-    Finished,
-    /// A signal came.
-    Signalled(Signal),
-    /// `--deadline` has passed.
-    Deadline,
-    /// `--max-failures` was exceeded.
-    TooManyFailures,
-    /// The service refuses the credentials or the caller.
-    Refused(String),
-    /// The endpoint is down.
-    EndpointDown(String),
-    /// The ledger can't be written.
-    LedgerFailed,
 }
 
 /// A conflict is retried this often.

@@ -14,15 +14,17 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::fault;
-use crate::outcome::{BatchName, Millis, Outcome, PASSWORD_LIFE, Status, Target, UserNumber};
+use crate::outcome::{BatchName, Millis, Outcome, Status, Target};
 use crate::vault::Vault;
 
+mod closing;
 mod error;
 mod feed;
 mod history;
 mod import;
 mod read;
 mod schema;
+mod settle;
 mod writer;
 
 pub use crate::outcome::RowKind;
@@ -226,14 +228,6 @@ impl Ledger {
             .map_err(|error| self.error(error))
     }
 
-    /// When the batch was closed, if it was.
-    ///
-    /// # Errors
-    /// The ledger can't be read.
-    pub fn closed_at(&self) -> Result<Option<Millis>, LedgerError> {
-        Ok(self.get("closed_at")?.and_then(|text| text.parse().ok()).map(Millis))
-    }
-
     /// Begins a run: numbers it, and settles what an earlier run left in flight
     /// as `unknown`. Tells how many users that were.
     ///
@@ -300,59 +294,6 @@ impl Ledger {
             .map_err(|error| self.error(error))
     }
 
-    /// Turns every claim that has no newer outcome into an `unknown` outcome.
-    fn settle_claims(&mut self, window: Duration) -> rusqlite::Result<u64> {
-        struct Left {
-            n: UserNumber,
-            claimed: Millis,
-            attempts: u32,
-            since: Option<Millis>,
-            again: bool,
-        }
-        let left: Vec<Left> = self
-            .db
-            .prepare(
-                "SELECT u.n, c.at, coalesce(o.attempts, 0), CASE o.status WHEN 3 THEN o.since END, coalesce(o.again, 0)
-                 FROM claims c JOIN users u ON u.n BETWEEN c.first AND c.last
-                 LEFT JOIN outcomes o ON o.n = u.n AND o.seq = (SELECT max(seq) FROM outcomes WHERE n = u.n)
-                 WHERE o.seq IS NULL OR o.seq < c.seq",
-            )?
-            .query_map([], |row| {
-                Ok(Left {
-                    n: row.get(0)?,
-                    claimed: Millis(row.get(1)?),
-                    attempts: row.get(2)?,
-                    since: row.get::<_, Option<i64>>(3)?.map(Millis),
-                    again: row.get(4)?,
-                })
-            })?
-            .collect::<rusqlite::Result<_>>()?;
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
-        for user in &left {
-            // The older doubt stays the start of the window, unless the claim
-            // came after its end: then that request may have reset anew.
-            let late = user.since.is_some_and(|since| user.claimed.is_past(since, window));
-            let since = if late { user.claimed } else { user.since.unwrap_or(user.claimed) };
-            self.append(
-                &Outcome {
-                    number: user.n,
-                    status: Status::Unknown,
-                    at: Millis::now(),
-                    attempts: user.attempts + 1,
-                    doubtful_since: Some(since),
-                    again: user.again || late,
-                    request_id: None,
-                    error_code: Some("Interrupted".into()),
-                    error_message: Some("a run ended before this user's answer was recorded; run again".into()),
-                    password: None,
-                },
-                None,
-            )?;
-        }
-        self.db.execute_batch("DELETE FROM claims; COMMIT")?;
-        Ok(left.len() as u64)
-    }
-
     /// Appends an outcome within the transaction that is open.
     fn append(&mut self, outcome: &Outcome, sealed: Option<&[u8]>) -> rusqlite::Result<()> {
         self.next_seq += 1;
@@ -411,59 +352,6 @@ impl Ledger {
                 .optional()
         };
         Ok(find().map_err(|error| self.error(error))?.unwrap_or((Status::Pending, false)))
-    }
-
-    /// Destroys the key and removes the sealed passwords; the history stays.
-    ///
-    /// # Errors
-    /// The key or the ledger can't be written; closing again finishes it.
-    pub fn close(&mut self, why: &str) -> Result<(), LedgerError> {
-        // The mark goes first: a crash behind it leaves a batch that is closed
-        // and not yet erased, which the next opening erases.
-        if self.closed_at()?.is_none() {
-            self.set("closed_why", why)?;
-            self.set("closed_at", &Millis::now().0.to_string())?;
-        }
-        fault::point("marked-closed");
-        self.vault = None;
-        Vault::destroy(&self.place.key)?;
-        fault::point("key-destroyed");
-        self.db
-            .execute_batch("DELETE FROM passwords; PRAGMA wal_checkpoint(TRUNCATE);")
-            .map_err(|error| self.error(error))
-    }
-
-    /// Finishes a closing that a crash cut short, and closes a batch whose
-    /// passwords have all expired. Tells whether the batch is closed.
-    ///
-    /// # Errors
-    /// The ledger can't be read or written.
-    pub fn close_if_due(&mut self) -> Result<bool, LedgerError> {
-        if self.closed_at()?.is_some() {
-            if self.place.key.exists() {
-                self.close("")?;
-            }
-            return Ok(true);
-        }
-        // No password is older than the newest run, which is quickly asked.
-        let since: Option<i64> = self
-            .db
-            .query_row("SELECT max(started_at) FROM runs", [], |row| row.get(0))
-            .map_err(|error| self.error(error))?;
-        if since.is_none_or(|at| Millis::now() <= Millis(at).plus(PASSWORD_LIFE)) {
-            return Ok(false);
-        }
-        let newest: Option<i64> = self
-            .db
-            .query_row("SELECT max(o.at) FROM passwords p JOIN outcomes o ON o.n = p.n WHERE o.status = 1", [], |row| {
-                row.get(0)
-            })
-            .map_err(|error| self.error(error))?;
-        if newest.is_some_and(|at| Millis::now() > Millis(at).plus(PASSWORD_LIFE)) {
-            self.close("its passwords have expired")?;
-            return Ok(true);
-        }
-        Ok(false)
     }
 
     fn error(&self, error: rusqlite::Error) -> LedgerError {
