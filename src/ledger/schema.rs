@@ -20,6 +20,10 @@ pub const APPLICATION_ID: i64 = 0x4653_5052;
 /// against tables; beyond it only its structure, which is ten times faster.
 const CHECKED_WHOLE: u64 = 32 << 20;
 
+/// Bytes of a page. A million rows are walked and filled with a quarter of the
+/// reads and writes that SQLite's usual 4096 take.
+const PAGE: u32 = 16 * 1024;
+
 /// `seq` orders claims and outcomes: the run's number in its high bits, a
 /// counter in the low ones. A user is in flight while a claim that covers it is
 /// younger than its newest outcome.
@@ -89,6 +93,7 @@ CREATE TABLE paces (
 
 /// Makes the tables of a new ledger.
 pub fn create(db: &Connection) -> rusqlite::Result<()> {
+    db.pragma_update(None, "page_size", PAGE)?;
     configure(db)?;
     db.execute_batch(&format!(
         "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
