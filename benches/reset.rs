@@ -365,22 +365,29 @@ with concurrent.futures.ThreadPoolExecutor(64) as pool:
 
     fn quota(&self) {
         let allowed = 10.0 * (500.0 + 100.0 + 800.0);
-        println!("quota: hidden, 500/s, 100/s, 800/s for 10 s each (a token bucket with room for a tenth of a second)");
+        println!(
+            "quota: hidden, 500/s, 100/s, 800/s for 10 s each; a bucket with room for 50 where nothing else is said"
+        );
         println!("| what | of the quota | throttled |\n| --- | --- | --- |");
         let users = 30_000;
-        let words = |rate: &str| ["--rate", rate, "--concurrency", IN_FLIGHT, "--deadline", "30s"].map(str::to_owned);
-        for (name, rate) in [("ours, no ceiling", "unlimited"), ("fixed at 100/s", "100"), ("fixed at 800/s", "800")] {
-            let server = Server::start("500:10s,100:10s,800,burst=50");
-            if name.starts_with("fixed") {
-                // A loop that never adapts: what a script with a rate limit does.
-                fixed(&server.endpoint, &self.roster(users), rate.parse().expect("a rate"));
-            } else {
-                let words = words(rate);
-                run(&mut self.ours(&server, users, &words.each_ref().map(String::as_str)));
-            }
+        let unlimited = ["--rate", "unlimited", "--concurrency", IN_FLIGHT, "--deadline", "30s"];
+        for (name, more) in [
+            ("ours, no ceiling", "burst=50"),
+            ("ours, a bucket with room for 800", "burst=800"),
+            ("ours, a count of each second", "counted"),
+        ] {
+            let server = Server::start(&format!("500:10s,100:10s,800,{more}"));
+            run(&mut self.ours(&server, users, &unlimited));
             tell(name, &server, allowed);
         }
-        let server = Server::start("500:10s,100:10s,800,burst=50");
+        let hidden = "500:10s,100:10s,800,burst=50";
+        for (name, rate) in [("fixed at 100/s", 100.0), ("fixed at 800/s", 800.0)] {
+            // A loop that never adapts: what a script with a rate limit does.
+            let server = Server::start(hidden);
+            fixed(&server.endpoint, &self.roster(users), rate);
+            tell(name, &server, allowed);
+        }
+        let server = Server::start(hidden);
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         run(command.args(["adaptive", &server.endpoint]).arg(self.roster(users)));
         tell("the SDK's adaptive retries", &server, allowed);

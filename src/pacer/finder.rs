@@ -105,7 +105,7 @@ impl Finder {
     const SLOWEST: f64 = 1.0 / 30.0;
     /// Answers that make a stretch, and its least seconds …
     const SAMPLES: f64 = 8.0;
-    const STRETCH: f64 = 0.1;
+    const STRETCH: f64 = 0.08;
     /// … shorter while seeking, where a late look overshoots …
     const SEEKING_STRETCH: f64 = 0.05;
     /// … and ending without its samples after so many.
@@ -126,8 +126,8 @@ impl Finder {
     /// The first probe above that, how much bolder each is than the one before,
     /// and the boldest.
     const FIRST_PROBE: f64 = 0.012;
-    const BOLDER: f64 = 3.0;
-    const LAST_PROBE: f64 = 1.0;
+    const BOLDER: f64 = 4.0;
+    const LAST_PROBE: f64 = 2.0;
     /// A refusal this many times above the wall is of another wall.
     const SAME_WALL: f64 = 3.0;
     /// A window lets probes through on what it has left: they go this far above

@@ -1,12 +1,15 @@
-//! The request quota: a token bucket whose rate follows a schedule.
+//! The request quota: a token bucket, or a count of each second's requests, whose rate follows a
+//! schedule.
 //!
 //! Invariant: over any stretch of time no more requests pass than the schedule's integral over that
-//! stretch plus the burst. Time is always passed in, never read here.
+//! stretch plus the burst; of a count, no more in a second than its rate. Time is always passed in,
+//! never read here.
 
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// A quota: rates and how long each holds. Written `500`, or `500:10s,100:10s,800,burst=20`.
+/// A quota: rates and how long each holds. Written `500`, or `500:10s,100:10s,800,burst=20`; with
+/// `counted` in place of a burst for a count of each second's requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quota {
     /// Requests a second, for so long; the last one holds for ever. The clock starts with the first
@@ -14,6 +17,8 @@ pub struct Quota {
     pub schedule: Vec<(Duration, f64)>,
     /// Requests that may come at once: the bucket's size. It starts full.
     pub burst: u32,
+    /// Whether each second's requests are counted instead, the seconds of the quota's own clock.
+    pub counted: bool,
 }
 
 /// Why a quota could not be read.
@@ -43,10 +48,15 @@ impl FromStr for Quota {
         let mut schedule = Vec::new();
         let mut burst = None;
         let mut endless = None;
+        let mut counted = false;
         for step in text.split(',').map(str::trim).filter(|s| !s.is_empty()) {
             if let Some(value) = step.strip_prefix("burst=") {
                 let size = value.parse().ok().filter(|&n: &u32| n > 0);
                 burst = Some(size.ok_or_else(|| QuotaError::Burst(value.to_owned()))?);
+                continue;
+            }
+            if step == "counted" {
+                counted = true;
                 continue;
             }
             if let Some(earlier) = endless {
@@ -63,7 +73,7 @@ impl FromStr for Quota {
             schedule.push((duration, rate));
         }
         let &(_, first) = schedule.first().ok_or(QuotaError::Empty)?;
-        Ok(Quota { burst: burst.unwrap_or_else(|| default_burst(first)), schedule })
+        Ok(Quota { burst: burst.unwrap_or_else(|| default_burst(first)), schedule, counted })
     }
 }
 
@@ -95,25 +105,41 @@ pub(super) struct Bucket {
     tokens: f64,
     /// When the first request came, and how far into the schedule the bucket is filled.
     clock: Option<(Instant, Duration)>,
+    /// The second that is counted, and how many of its requests passed.
+    second: (u64, f64),
 }
 
 impl Bucket {
     pub(super) fn new(quota: Quota) -> Bucket {
         let tokens = f64::from(quota.burst);
-        Bucket { quota, tokens, clock: None }
+        Bucket { quota, tokens, clock: None, second: (0, 0.0) }
     }
 
     /// Lets one request pass, or not.
     pub(super) fn take(&mut self, now: Instant) -> bool {
         let (start, filled) = *self.clock.get_or_insert((now, Duration::ZERO));
         let age = now.saturating_duration_since(start).max(filled);
-        let gained = self.integral(filled, age);
         self.clock = Some((start, age));
+        if self.quota.counted {
+            return self.count(age);
+        }
+        let gained = self.integral(filled, age);
         self.tokens = (self.tokens + gained).min(f64::from(self.quota.burst));
         let pass = self.tokens >= 1.0;
         if pass {
             self.tokens -= 1.0;
         }
+        pass
+    }
+
+    fn count(&mut self, age: Duration) -> bool {
+        let second = age.as_secs();
+        if self.second.0 != second {
+            self.second = (second, 0.0);
+        }
+        let from = Duration::from_secs(second);
+        let pass = self.second.1 + 1.0 <= self.integral(from, from + Duration::from_secs(1));
+        self.second.1 += f64::from(u8::from(pass));
         pass
     }
 
@@ -173,6 +199,16 @@ mod tests {
         // Half a second at 10 and five at 1.
         let later = start + Duration::from_secs(6);
         assert_eq!((0..200).filter(|_| bucket.take(later)).count(), 15);
+    }
+
+    #[test]
+    fn a_count_begins_anew_with_each_second() {
+        let mut bucket = Bucket::new("10:2s,3,counted".parse().unwrap());
+        let start = Instant::now();
+        for (millis, expected) in [(0, 10), (999, 0), (1000, 10), (1500, 0), (2000, 3), (9999, 3)] {
+            let now = start + Duration::from_millis(millis);
+            assert_eq!((0..20).filter(|_| bucket.take(now)).count(), expected, "after {millis} ms");
+        }
     }
 
     #[test]
