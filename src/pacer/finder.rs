@@ -246,11 +246,19 @@ impl Finder {
         self.rate.or(self.ceiling).unwrap_or(Self::FIRST)
     }
 
-    /// Lowers the rate; what left before no longer speaks of it.
-    fn lower(&mut self, aim: f64) {
-        self.rate = Some(aim.min(self.before()).max(Self::SLOWEST));
-        self.change = self.change.wrapping_add(1);
+    fn set(&mut self, rate: f64) {
+        self.rate = Some(rate.max(Self::SLOWEST));
+        self.change += 1;
+    }
+
+    /// Sets a rate of which nothing that left before speaks.
+    fn set_anew(&mut self, rate: f64) {
+        self.set(rate);
         self.lowered = self.change;
+    }
+
+    fn lower(&mut self, aim: f64) {
+        self.set_anew(aim.min(self.before()));
     }
 
     /// The first refusal after a clean stretch.
@@ -265,9 +273,12 @@ impl Finder {
             let found = self.emptied.rate_until(here);
             self.found(found, here);
         } else {
-            // How far the wall is, only a look at this rate can tell.
-            self.rate = Some(before);
-            self.stretch = Some(Stretch { start: here, fresh: 1.0, refused: 1.0 });
+            // Nothing tells yet how far down the wall is: at half of that rate
+            // the next refusals will, or there are none.
+            self.wall = Some(before);
+            self.emptied = here;
+            self.lower(before / 2.0);
+            self.look_from(here);
         }
     }
 
@@ -322,9 +333,7 @@ impl Finder {
         self.clean = None;
         self.emptied = here;
         self.phase = Phase::Watching;
-        self.change = self.change.wrapping_add(1);
-        self.lowered = self.change;
-        self.rate = Some((Self::BELOW_WALL * before).max(Self::SLOWEST));
+        self.set_anew(Self::BELOW_WALL * before);
         self.look_from(here);
     }
 
@@ -351,8 +360,7 @@ impl Finder {
             }
             _ => rate * if self.windowed { Self::WINDOWED_STEP } else { Self::SEEKING_STEP },
         };
-        self.rate = Some(higher);
-        self.change = self.change.wrapping_add(1);
+        self.set(higher);
         self.stretch = None;
         if self.ceiling.is_some_and(|ceiling| higher >= ceiling) {
             // Back at the ceiling, which governor holds from here.
