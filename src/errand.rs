@@ -37,7 +37,10 @@ pub struct Errand {
     /// Whether a retry may have reset the user once more.
     pub again: bool,
     /// When the newest request left.
-    pub sent_at: Millis,
+    sent_at: Millis,
+    /// The same by the clock that is never set, and when the doubt began by it.
+    sent: Instant,
+    doubted: Option<Instant>,
 }
 
 /// An errand that waits for its next try.
@@ -61,22 +64,34 @@ impl Errand {
             doubtful_since: task.doubtful_since,
             again: task.again,
             sent_at: Millis::now(),
+            sent: Instant::now(),
+            doubted: None,
             task,
         }
+    }
+
+    /// A request leaves.
+    pub fn send(&mut self) {
+        self.sent_at = Millis::now();
+        self.sent = Instant::now();
     }
 
     /// The request just answered may have been executed.
     pub fn doubt(&mut self, window: Duration) {
         self.late(window);
         self.doubtful_since.get_or_insert(self.sent_at);
+        self.doubted.get_or_insert(self.sent);
     }
 
     /// If the service may have forgotten the token before the request just
     /// answered reached it, that request may have reset the user once more.
     pub fn late(&mut self, window: Duration) {
-        if self.doubtful_since.is_some_and(|since| Millis::now().is_past(since, window)) {
+        // Either clock may tell: the wall's is set, the other knows only this run.
+        let past = self.doubtful_since.is_some_and(|since| Millis::now().is_past(since, window));
+        if past || self.doubted.is_some_and(|at| at.elapsed() >= window) {
             self.again = true;
             self.doubtful_since = Some(self.sent_at);
+            self.doubted = Some(self.sent);
         }
     }
 }
@@ -106,5 +121,34 @@ impl Ord for Waiting {
     /// The earliest is the greatest: `BinaryHeap` gives the greatest first.
     fn cmp(&self, other: &Self) -> Ordering {
         other.due.cmp(&self.due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Status;
+
+    #[test]
+    fn a_wall_clock_that_was_set_back_hides_no_second_reset() {
+        let task = Task {
+            number: 0,
+            user_id: "ann".into(),
+            line: 2,
+            status: Status::Pending,
+            attempts: 0,
+            doubtful_since: None,
+            again: false,
+        };
+        let window = Duration::from_secs(1);
+        let mut errand = Errand::new(1, task);
+        errand.doubt(window);
+        errand.late(window);
+        assert!(!errand.again);
+        // The window is over, and the wall's clock says that it just began.
+        errand.doubted = errand.sent.checked_sub(window);
+        errand.doubtful_since = Some(Millis::now());
+        errand.late(window);
+        assert!(errand.again);
     }
 }

@@ -216,7 +216,7 @@ impl Dispatcher<'_> {
     fn launch(&mut self, mut errand: Errand, permit: Permit) {
         let client = self.client;
         let token = client_token(&self.rules.target, &self.rules.batch, &errand.task.user_id).hyphenated().to_string();
-        errand.sent_at = Millis::now();
+        errand.send();
         self.tally.requests += 1;
         self.in_flight.push(Box::pin(async move {
             fault::point("sending");

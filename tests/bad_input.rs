@@ -258,6 +258,22 @@ fn every_shape_that_spreadsheets_and_scripts_write_works_with_exact_lines() {
 }
 
 #[test]
+fn a_quoted_nothing_is_a_row_and_an_empty_line_is_none_whatever_the_line_ends() {
+    let simulator = Simulator::start(&[]);
+    for (batch, end) in [("lf", "\n"), ("crlf", "\r\n")] {
+        let room = Room::new();
+        let lines = ["user_id", "ann", "\"\"", "", "", "\"\"", "zoë", "\"\"", ""];
+        room.write("in.csv", lines.join(end));
+        let ran = room.reset(&simulator, &["in.csv", "-o", "out.csv", "--batch", batch]);
+        assert_eq!(ran.code(), Some(1), "{ran}");
+        let table = room.table("out.csv");
+        let got: Vec<_> = table.column("input_line").into_iter().zip(table.column("status")).collect();
+        let want = [("2", "succeeded"), ("3", "invalid"), ("6", "invalid"), ("7", "succeeded"), ("8", "invalid")];
+        assert_eq!(got, want, "{batch}");
+    }
+}
+
+#[test]
 fn white_space_that_is_trimmed_is_said_with_its_line() {
     let (room, simulator) = (Room::new(), Simulator::start(&[]));
     room.write("in.csv", "user_id,x\nann,\n bob,\n\"zoe \",\n");

@@ -218,7 +218,7 @@ pub struct SimulatorArgs {
     /// A repeated token answers with a new password instead of the same one
     #[arg(long)]
     pub new_password_on_replay: bool,
-    /// Requests a second that are let through: 500, or a schedule like 500:10s,100:10s,800
+    /// Requests a second that are let through: 500, or a schedule like 500:10s,100:10s,800; with ,counted each second's requests are counted, else a bucket fills
     #[arg(long, value_name = "QUOTA")]
     pub quota: Option<crate::simulator::Quota>,
     /// Time an answer takes

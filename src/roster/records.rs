@@ -53,6 +53,7 @@ impl<'a> Records<'a> {
             if self.ended {
                 return Ok(None);
             }
+            let before = self.reader.position().clone();
             match self.reader.read_byte_record(&mut self.bytes) {
                 Ok(true) => {}
                 Ok(false) => {
@@ -63,8 +64,9 @@ impl<'a> Records<'a> {
             }
             // The csv crate tells the line it began to look at, blank lines and
             // all; the line a record ends in is exact, so count back from it.
+            let end = self.reader.position().clone();
             let inner = self.bytes.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
-            let line = (self.reader.position().line() - 1).saturating_sub(inner).max(1);
+            let line = (end.line() - 1).saturating_sub(inner).max(1);
             if self.bytes.len() == 1 && self.bytes.get(0) == Some(END.as_bytes()) {
                 self.ended = true;
                 // Rows behind the mark would be lost without a word.
@@ -89,9 +91,10 @@ impl<'a> Records<'a> {
                 )
                 .at(line));
             }
-            // An empty line in a CRLF file; the parser passes over the others.
-            // A quoted nothing ("") is a row.
-            if self.bytes.len() == 1 && self.bytes.get(0) == Some(b"\r") {
+            // An empty line in a CRLF file; the parser passes over the others. A
+            // quoted nothing ("") reads the same, is two bytes longer, and a row.
+            let empty = self.bytes.len() == 1 && self.bytes.get(0) == Some(b"\r");
+            if empty && end.byte() - before.byte() == end.line() - before.line() + 1 {
                 continue;
             }
             strip_carriage_return(&mut self.bytes);
