@@ -219,11 +219,21 @@ impl Progress {
         } else {
             "?".into()
         };
-        let found = tally.rate_found.map(|rate| format!(" (service takes {rate:.0}/s)")).unwrap_or_default();
+        let found = tally.rate_found.map(|rate| format!(" (service takes {})", pace(rate))).unwrap_or_default();
         format!(
             "{rate:.1}/s{found} eta {eta} · ok {} failed {} unknown {} retried {} throttled {}",
             tally.reset, tally.failed, tally.unknown, tally.retried, tally.throttled
         )
+    }
+}
+
+/// A rate for people: `512/s`, `4.9/s`, `30.0/m`.
+#[must_use]
+pub fn pace(rate: f64) -> String {
+    match rate {
+        10.0.. => format!("{rate:.0}/s"),
+        1.0.. => format!("{rate:.1}/s"),
+        _ => format!("{:.1}/m", rate * 60.0),
     }
 }
 

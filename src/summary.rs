@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::exit::{Error, Exit};
 use crate::ledger::Doubt;
 use crate::outcome::{Counts, Millis, Tally};
-use crate::progress::human;
+use crate::progress::{human, pace};
 use crate::publish::{self, PublishError};
 
 /// How many causes of failure are told.
@@ -213,7 +213,7 @@ impl Summary {
                 line.push_str(&format!(", {} throttled", self.tally.throttled));
             }
             if let Some(found) = self.tally.rate_found {
-                line.push_str(&format!("; the service takes about {found:.0}/s"));
+                line.push_str(&format!("; the service takes about {}", pace(found)));
             }
             lines.push(line);
         }

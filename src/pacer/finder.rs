@@ -173,10 +173,13 @@ impl Finder {
         self.rate
     }
 
-    /// The rate that the service was found to take, once it has refused.
+    /// The rate that the service was found to take, once it has refused: its
+    /// wall, or what it takes since the wall moved away.
     #[must_use]
     pub fn wall(&self) -> Option<f64> {
-        self.wall
+        let wall = self.wall?;
+        // A probe gets somewhat further than the wall on what a bucket has left.
+        Some(self.clean.filter(|&clean| !self.windowed && clean > 1.5 * wall).unwrap_or(wall))
     }
 
     /// What tells requests that leave now from those that left at other rates.

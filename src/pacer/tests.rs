@@ -228,6 +228,12 @@ fn a_steady_quota_is_found() {
 }
 
 #[test]
+fn what_is_told_of_the_service_follows_it_up_before_it_refuses_again() {
+    let Finding { found, .. } = find(&[(5.0, 100.0), (5.0, 1_000_000.0)], Ration::BucketOfSeconds(0.1), 0.01);
+    assert!(found > 1000.0, "{found}");
+}
+
+#[test]
 fn a_service_that_takes_nothing_for_a_while_is_asked_now_and_then() {
     // Ten seconds at 200, a minute at nothing, ten seconds at 200.
     let Finding { kept, throttled, .. } =

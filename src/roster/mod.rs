@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher};
 
+use csv::StringRecord;
 use sha2::{Digest, Sha256};
 
 use self::dialect::Dialect;
@@ -21,6 +22,9 @@ mod source;
 
 /// How many rows of a kind messages name by line.
 const EXAMPLES: usize = 10;
+
+/// Cells' lengths are digits to this base: no cell is so long.
+const CELL_END: u64 = 0x0100_0000_01b3;
 
 /// How the operator says the file is to be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,10 +135,7 @@ impl Roster {
         let mut records = open(&source, &dialect)?;
         while let Some(line) = records.next()? {
             facts.rows += 1;
-            for cell in &records.text {
-                hash.write(cell.as_bytes());
-                hash.write_u8(0xff);
-            }
+            add_cells(&mut hash, &records.text);
             match dialect.user_id(&records.text) {
                 Ok(id) => {
                     let trimmed = id.trim();
@@ -240,10 +241,7 @@ impl Rows<'_> {
             };
         };
         let Dialect { header, id_index, .. } = &self.roster.dialect;
-        for cell in &self.records.text {
-            self.hash.write(cell.as_bytes());
-            self.hash.write_u8(0xff);
-        }
+        add_cells(&mut self.hash, &self.records.text);
         let mut cells: Vec<String> = self.records.text.iter().map(str::to_owned).collect();
         let request = match self.roster.dialect.user_id(&self.records.text) {
             Err(reason) => Request::Invalid(reason),
@@ -310,6 +308,14 @@ pub fn user_ids(source: Source, options: &Options) -> Result<HashSet<String>, In
         }
     }
     Ok(ids)
+}
+
+/// Adds a record to what tells one roster from another: its text, and where its
+/// cells end.
+fn add_cells(hash: &mut DefaultHasher, cells: &StringRecord) {
+    hash.write(cells.as_slice().as_bytes());
+    let ends = cells.iter().fold(0, |ends: u64, cell| ends.wrapping_mul(CELL_END).wrapping_add(cell.len() as u64 + 1));
+    hash.write_u64(ends);
 }
 
 /// A user's fingerprint, the same on every machine; equal ones are compared in

@@ -65,7 +65,8 @@ impl<'a> Records<'a> {
             // The csv crate tells the line it began to look at, blank lines and
             // all; the line a record ends in is exact, so count back from it.
             let end = self.reader.position().clone();
-            let inner = self.bytes.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
+            let breaks = || self.bytes.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
+            let inner = if end.line() - before.line() > 1 { breaks() } else { 0 };
             let line = (end.line() - 1).saturating_sub(inner).max(1);
             if self.bytes.len() == 1 && self.bytes.get(0) == Some(END.as_bytes()) {
                 self.ended = true;
