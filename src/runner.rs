@@ -279,7 +279,10 @@ impl Dispatcher<'_> {
             "{}",
             failure.message
         );
-        self.pacer.answered(permit, failure.cause == Cause::Throttled);
+        // What failed otherwise says nothing of the service's rate.
+        if !matches!(failure.cause, Cause::Server | Cause::Unreachable) {
+            self.pacer.answered(permit, failure.cause == Cause::Throttled);
+        }
         if failure.maybe_executed {
             errand.doubt(self.rules.token_window);
         }

@@ -197,21 +197,27 @@ impl State {
 /// Bytes of ledger and of output that a row takes, with some room.
 const LEDGER_ROW: u64 = 700;
 const OUTPUT_ROW: u64 = 500;
+/// What either takes at least; and what the ledger's log takes, by the row until
+/// SQLite begins it anew.
+const LEAST: u64 = 512 << 10;
+const LOG_ROW: u64 = 48 << 10;
+const LOG: u64 = 16 << 20;
 
 /// Makes sure that a roster of `rows` rows has room.
 ///
 /// # Errors
 /// It hasn't.
 pub fn check_room(state: &State, output_folder: Option<&Path>, rows: u64) -> Result<(), StateError> {
-    let places = [(Some(state.folder()), LEDGER_ROW, "--state-dir"), (output_folder, OUTPUT_ROW, "--output")];
-    for (folder, row, flag) in places {
+    let log = rows.saturating_mul(LOG_ROW).min(LOG);
+    let places = [(Some(state.folder()), LEDGER_ROW, log, "--state-dir"), (output_folder, OUTPUT_ROW, 0, "--output")];
+    for (folder, row, besides, flag) in places {
         let Some(folder) = folder else { continue };
         // A file system that doesn't tell is not a full one.
         let Ok(about) = rustix::fs::statvfs(folder) else {
             continue;
         };
         let free = about.f_bavail.saturating_mul(about.f_frsize);
-        let want = rows.saturating_mul(row) + (64 << 10);
+        let want = rows.saturating_mul(row).saturating_add(besides + LEAST);
         if free < want {
             let mib = |bytes: u64| bytes.div_ceil(1 << 20);
             return Err(StateError::Room { path: folder.to_owned(), free: free >> 20, want: mib(want), flag });

@@ -46,3 +46,23 @@ fn after_a_jump_back_nobody_can_tell_so_everyone_in_doubt_is_counted() {
     assert_whole(&seen, &table);
     assert!(again > 0, "the window can't be told, and nobody was counted");
 }
+
+#[test]
+fn passwords_expire_after_a_week_however_often_the_batch_is_run_for_its_last_user() {
+    let (simulator, room) = (Simulator::start(&[]), Room::new());
+    room.write("users.csv", "user_id\nann\nmissing-bob\n");
+    let command = &["users.csv", "-o", "out.csv"];
+    room.reset(&simulator, command).expect(1);
+    let ledger = rusqlite::Connection::open(room.ledger()).unwrap();
+    let day = 24 * 3_600_000_i64;
+    for change in ["outcomes SET at = at - ?1", "runs SET started_at = started_at - ?1"] {
+        ledger.execute(&format!("UPDATE {change}"), [8 * day]).unwrap();
+    }
+    // Yesterday's run, for the user who never succeeds.
+    let yesterday = "INSERT INTO runs (started_at, pid, host, identity)
+        SELECT started_at + ?1, pid, host, identity FROM runs";
+    ledger.execute(yesterday, [7 * day]).unwrap();
+    drop(ledger);
+    room.reset(&simulator, command).expect(2).says("closed");
+    assert!(!room.ledger().with_extension("key").exists());
+}

@@ -49,10 +49,10 @@ impl Ledger {
             }
             return Ok(true);
         }
-        // No password is older than the newest run, which is quickly asked.
+        // No password is older than the first run, which is quickly asked.
         let since: Option<i64> = self
             .db
-            .query_row("SELECT max(started_at) FROM runs", [], |row| row.get(0))
+            .query_row("SELECT min(started_at) FROM runs", [], |row| row.get(0))
             .map_err(|error| self.error(error))?;
         if since.is_none_or(|at| Millis::now() <= Millis(at).plus(PASSWORD_LIFE)) {
             return Ok(false);

@@ -1,9 +1,10 @@
 //! Finds the rate that a service takes, from what it lets through and what it
 //! refuses (429).
 //!
-//! Invariant: the rate is lowered only by a refusal of what left at the present
-//! rate, and raised only after a stretch without one that was sent at it. Pure
-//! arithmetic over times that are passed in, in seconds.
+//! Invariant: the rate is lowered only by refusals of what left since it was
+//! last lowered. It is raised only after a stretch that was sent at it and was
+//! not refused, or, where nobody was let through for a while, back to what was
+//! let through before. Pure arithmetic over times that are passed in, in seconds.
 //!
 //! A refusal says that there was no room at that instant. Services ration in two
 //! ways, and each tells its rate differently:
@@ -23,8 +24,10 @@ pub struct Finder {
     rate: Option<f64>,
     ceiling: Option<f64>,
     phase: Phase,
-    /// Where the service last refused, in requests a second.
+    /// Where the service last refused, in requests a second, and whether that
+    /// is measured: the first refusal only says that it was too much.
     wall: Option<f64>,
+    measured: bool,
     /// The last rate at which it refused nobody for a stretch.
     clean: Option<f64>,
     /// Whether it rations by windows, as far as it has shown.
@@ -45,9 +48,9 @@ enum Phase {
     Seeking,
     /// The rate was lowered: see whether that was enough.
     Watching,
-    /// Nobody is let through since then, though the rate was so much: ask now
-    /// and then.
-    Waiting { since: f64, before: f64 },
+    /// Nobody is let through since then: ask now and then, and go back to that
+    /// rate when somebody is.
+    Waiting { since: f64, back_to: f64 },
     /// Clean for a while: raise by this share.
     Probing(f64),
 }
@@ -82,6 +85,8 @@ struct Recent(VecDeque<f64>);
 impl Recent {
     const SPAN: f64 = 1.0;
     const LEAST: usize = 20;
+    /// So many since some moment tell how it has gone since then.
+    const ENOUGH: f64 = 20.0;
 
     fn add(&mut self, now: f64) {
         self.0.push_back(now);
@@ -156,6 +161,7 @@ impl Finder {
             ceiling,
             phase: Phase::Seeking,
             wall: None,
+            measured: false,
             clean: None,
             windowed: false,
             change: 0,
@@ -177,7 +183,7 @@ impl Finder {
     /// wall, or what it takes since the wall moved away.
     #[must_use]
     pub fn wall(&self) -> Option<f64> {
-        let wall = self.wall?;
+        let wall = self.wall.filter(|_| self.measured)?;
         // A probe gets somewhat further than the wall on what a bucket has left.
         Some(self.clean.filter(|&clean| !self.windowed && clean > 1.5 * wall).unwrap_or(wall))
     }
@@ -221,13 +227,13 @@ impl Finder {
                 }
             }
             Phase::Watching => self.watch(&stretch, here, throttled),
-            Phase::Waiting { since, before } if fresh => {
+            Phase::Waiting { since, back_to } if fresh => {
                 if throttled {
                     let wait = (Self::WAIT_SHARE * (now - since)).clamp(Self::LEAST_WAIT, Self::MOST_WAIT);
-                    let wait = wait.max(1.0 / before.max(Self::SLOWEST));
-                    self.rate = Some((1.0 / wait).max(Self::SLOWEST));
+                    let wait = wait.max(1.0 / back_to.max(Self::SLOWEST));
+                    self.rate = Some((1.0 / wait).min(self.before()).max(Self::SLOWEST));
                 } else {
-                    self.resume(&stretch, here, now - since, before);
+                    self.resume(&stretch, here, now - since, back_to);
                 }
             }
             Phase::Waiting { .. } => {}
@@ -271,10 +277,12 @@ impl Finder {
         }
         let before = self.before();
         let same_wall = self.phase != Phase::Seeking && self.wall.is_some_and(|wall| before <= Self::SAME_WALL * wall);
+        if same_wall && here.delivered - self.emptied.delivered < 1.0 {
+            return self.wait(here);
+        }
         self.phase = Phase::Watching;
         if same_wall {
-            let found = self.emptied.rate_until(here);
-            self.found(found, here);
+            self.settle(self.emptied.rate_until(here), here);
         } else {
             // Nothing tells yet how far down the wall is: at half of that rate
             // the next refusals will, or there are none.
@@ -286,11 +294,12 @@ impl Finder {
     }
 
     /// A bucket's wall stands at so many requests a second, as far as seen here.
-    fn found(&mut self, wall: f64, here: Mark) {
+    fn settle(&mut self, wall: f64, here: Mark) {
         // A bucket without room lets half through just above its rate: the rate
         // that was clean before counts, until a second look agrees.
         let clean = self.clean.take().map_or(0.0, |clean| Self::BELOW_CLEAN * clean);
         self.wall = Some(wall.max(clean));
+        self.measured = true;
         self.emptied = here;
         self.lower((Self::BELOW_WALL * wall).max(clean));
         self.look_from(here);
@@ -300,15 +309,15 @@ impl Finder {
         let Stretch { start, fresh, refused } = *stretch;
         let whole = self.is_whole(stretch, here);
         let storm = fresh >= Self::STORM && refused > Self::STORM_SHARE * fresh
-            || whole && refused >= 2.0 && refused > Self::TOLERATED * fresh
+            || whole && (refused >= 2.0 || refused >= fresh) && refused > Self::TOLERATED * fresh
             || self.windowed && refused > 0.0;
         if storm && throttled {
             if self.windowed || here.delivered - start.delivered < 1.0 {
                 return self.wait(here);
             }
-            self.found(start.rate_until(here), here);
-        } else if whole && !storm {
-            if start.rate_until(here) >= 0.8 * self.before() {
+            self.settle(start.rate_until(here), here);
+        } else if whole && !storm && fresh > 0.0 {
+            if refused < 1.0 && start.rate_until(here) >= 0.8 * self.before() {
                 self.clean = self.rate;
             }
             self.phase = Phase::Probing(Self::FIRST_PROBE);
@@ -319,24 +328,27 @@ impl Finder {
     /// Nobody is let through.
     fn wait(&mut self, here: Mark) {
         let recent = self.recent.rate(here.at);
-        // Nobody was ever let through: all that is known is that it was too much.
-        let before = if recent > 0.0 { recent } else { self.before() / 2.0 };
-        self.phase = Phase::Waiting { since: here.at, before };
+        // Next to nothing was let through since the last refusal: what is recent
+        // may reach back over a silence, and speaks of that.
+        let few = here.delivered - self.emptied.delivered < Recent::ENOUGH;
+        let known = self.wall.filter(|_| few || recent == 0.0).unwrap_or(0.0);
+        let least = if recent > 0.0 { known / 2.0 } else { known.max(self.before()) / 2.0 };
+        self.phase = Phase::Waiting { since: here.at, back_to: recent.max(least) };
         self.lower(1.0 / Self::LEAST_WAIT);
         self.look_from(here);
     }
 
     /// Somebody is let through again.
-    fn resume(&mut self, stretch: &Stretch, here: Mark, waited: f64, before: f64) {
-        let silent = stretch.refused >= Self::SILENT_REFUSALS && before * waited > Self::SILENT_WORTH;
-        if silent && waited < Self::LONGEST_SILENCE {
-            self.windowed = true;
+    fn resume(&mut self, stretch: &Stretch, here: Mark, waited: f64, back_to: f64) {
+        if stretch.refused >= Self::SILENT_REFUSALS && back_to * waited > Self::SILENT_WORTH {
+            self.windowed = waited < Self::LONGEST_SILENCE;
         }
-        self.wall = Some(before);
+        self.wall = Some(back_to);
+        self.measured = true;
         self.clean = None;
         self.emptied = here;
         self.phase = Phase::Watching;
-        self.set_anew(Self::BELOW_WALL * before);
+        self.set_anew(Self::BELOW_WALL * back_to);
         self.look_from(here);
     }
 
@@ -368,7 +380,6 @@ impl Finder {
         if self.ceiling.is_some_and(|ceiling| higher >= ceiling) {
             // Back at the ceiling, which governor holds from here.
             self.rate = None;
-            self.phase = Phase::Seeking;
         }
     }
 }

@@ -95,7 +95,7 @@ pub struct Pacer<C: Clock = DefaultClock> {
     start: C::Instant,
     ceiling: Option<(Limiter<C>, f64)>,
     finder: Finder,
-    /// The slot of the last request under the finder's rate, in seconds from start.
+    /// The slot of the last request, in seconds from start.
     slot: f64,
 }
 
@@ -148,7 +148,9 @@ impl<C: Clock + Clone> Pacer<C> {
             self.slot = slot;
             return Ok(permit);
         }
-        self.under_ceiling().map(|()| permit)
+        self.under_ceiling()?;
+        self.slot = now;
+        Ok(permit)
     }
 
     fn under_ceiling(&self) -> Result<(), Duration> {

@@ -24,7 +24,7 @@ mod source;
 const EXAMPLES: usize = 10;
 
 /// Cells' lengths are digits to this base: no cell is so long.
-const CELL_END: u64 = 0x0100_0000_01b3;
+const CELL_BASE: u64 = 0x0100_0000_01b3;
 
 /// How the operator says the file is to be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -314,7 +314,7 @@ pub fn user_ids(source: Source, options: &Options) -> Result<HashSet<String>, In
 /// cells end.
 fn add_cells(hash: &mut DefaultHasher, cells: &StringRecord) {
     hash.write(cells.as_slice().as_bytes());
-    let ends = cells.iter().fold(0, |ends: u64, cell| ends.wrapping_mul(CELL_END).wrapping_add(cell.len() as u64 + 1));
+    let ends = cells.iter().fold(0, |ends: u64, cell| ends.wrapping_mul(CELL_BASE).wrapping_add(cell.len() as u64 + 1));
     hash.write_u64(ends);
 }
 

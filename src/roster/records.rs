@@ -84,7 +84,7 @@ impl<'a> Records<'a> {
             }
             if self.bytes.iter().next_back().is_some_and(swallowed_the_end) {
                 // Such a record ends with the input and not with a line.
-                let line = self.reader.position().line().saturating_sub(inner).max(1);
+                let line = end.line().saturating_sub(inner).max(1);
                 return Err(InputError::new(
                     self.source.name(),
                     "a quote is opened in the row that starts here and never closed".into(),

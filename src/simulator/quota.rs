@@ -36,6 +36,9 @@ pub enum QuotaError {
     /// The burst is no whole number of at least one.
     #[error("quota: '{0}' is not a burst; write a whole number of at least 1, such as burst=20")]
     Burst(String),
+    /// A count of what can't be counted, or with a bucket's size.
+    #[error("quota: a counted one takes rates of 0 or of at least 1, and no burst")]
+    Counted,
     /// No rate at all.
     #[error("quota: there is no rate; write requests a second, such as 500")]
     Empty,
@@ -73,6 +76,9 @@ impl FromStr for Quota {
             schedule.push((duration, rate));
         }
         let &(_, first) = schedule.first().ok_or(QuotaError::Empty)?;
+        if counted && (burst.is_some() || schedule.iter().any(|&(_, rate)| rate > 0.0 && rate < 1.0)) {
+            return Err(QuotaError::Counted);
+        }
         Ok(Quota { burst: burst.unwrap_or_else(|| default_burst(first)), schedule, counted })
     }
 }
@@ -234,5 +240,7 @@ mod tests {
         assert!(error("5:soon").contains("'soon' is not a duration"));
         assert!(error("5,6").contains("write 5:10s"));
         assert!(error("5,burst=0").contains("at least 1"));
+        assert!(error("5,burst=2,counted").contains("no burst"));
+        assert!(error("0.5,counted").contains("at least 1"));
     }
 }
