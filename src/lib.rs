@@ -26,6 +26,7 @@ pub mod publish;
 pub mod rehearsal;
 pub mod report;
 pub mod roster;
+pub mod rules;
 pub mod run;
 pub mod runner;
 pub mod seal;

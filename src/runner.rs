@@ -12,34 +12,16 @@ use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::breaker::{Breaker, Health, MaxFailures, Permission};
+use crate::breaker::{Breaker, Health, Permission};
 use crate::client::{Cause, Client, Failure, Reset};
 use crate::ending::Ending;
 use crate::errand::{CAP, Errand, Waiting, back_off};
 use crate::fault;
 use crate::ledger::{Claim, Event, PaceSample, Writer};
-use crate::outcome::{BatchName, Millis, Outcome, Status, Tally, Target, Task, client_token};
+use crate::outcome::{Millis, Outcome, Status, Tally, Task, client_token};
 use crate::pacer::{Pacer, Permit};
+use crate::rules::Rules;
 use crate::shutdown::Shutdown;
-
-/// What a run keeps to.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// Requests in flight at most.
-    pub concurrency: usize,
-    /// Tries for one user; throttled ones don't count.
-    pub max_attempts: u32,
-    /// Failed users to stop past.
-    pub max_failures: Option<MaxFailures>,
-    /// When to stop.
-    pub deadline: Option<Instant>,
-    /// How long the service remembers a client token.
-    pub token_window: Duration,
-    /// The names that make the client tokens.
-    pub target: Target,
-    /// The batch.
-    pub batch: BatchName,
-}
 
 /// A conflict is retried this often.
 const CONFLICTS: u32 = 3;
