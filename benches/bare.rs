@@ -11,7 +11,7 @@ use aws_sdk_finspacedata::config::{BehaviorVersion, Credentials, Region};
 use futures::StreamExt;
 
 /// Resets everyone in the CSV's first column. Stops early at the deadline.
-pub async fn reset_all(
+pub(crate) async fn reset_all(
     endpoint: &str,
     roster: &str,
     in_flight: usize,
@@ -45,7 +45,7 @@ pub async fn reset_all(
 }
 
 /// Sends at a fixed rate until the deadline, whatever the service answers.
-pub async fn reset_at(endpoint: &str, roster: &std::path::Path, rate: f64, deadline: Duration) {
+pub(crate) async fn reset_at(endpoint: &str, roster: &std::path::Path, rate: f64, deadline: Duration) {
     let config = aws_sdk_finspacedata::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))

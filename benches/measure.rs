@@ -9,14 +9,14 @@ const TICKS: f64 = 100.0;
 
 /// What one process cost.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Cost {
+pub(crate) struct Cost {
     pub seconds: f64,
     pub processor: f64,
     pub peak_kib: u64,
 }
 
 /// Runs a command to its end.
-pub fn run(command: &mut Command) -> Cost {
+pub(crate) fn run(command: &mut Command) -> Cost {
     let before = children();
     let started = Instant::now();
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -39,7 +39,7 @@ fn children() -> f64 {
 }
 
 /// Processor time of a child that goes on.
-pub fn busy(child: &Child) -> f64 {
+pub(crate) fn busy(child: &Child) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
     ticks(&stat, 13) + ticks(&stat, 14)
 }
@@ -57,13 +57,13 @@ fn peak(pid: u32) -> u64 {
 }
 
 /// The middle one of an odd number of figures.
-pub fn middle(mut figures: Vec<f64>) -> f64 {
+pub(crate) fn middle(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
 }
 
 /// The middle one of an odd number of costs, by time.
-pub fn median(mut costs: Vec<Cost>) -> Cost {
+pub(crate) fn median(mut costs: Vec<Cost>) -> Cost {
     costs.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
     costs[costs.len() / 2]
 }

@@ -20,7 +20,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aws_sdk_finspacedata::config::retry::RetryConfig;
-use finspace_reset::pacer::burst;
+use finspace_reset::burst;
 use finspace_reset::simulator::{Config, Simulator};
 use measure::{Cost, median, middle, run};
 use rand::rngs::StdRng;

@@ -2,13 +2,11 @@
 
 use std::process::ExitCode;
 
-use finspace_reset::carry_out;
-
-// Fewer page faults and less memory than the system's allocator (see the
-// README's performance section).
+// Fewer page faults and less memory than the system's allocator; BENCHMARKS in
+// the README tell how much.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    ExitCode::from(carry_out(std::env::args_os()).code())
+    finspace_reset::run(std::env::args_os())
 }

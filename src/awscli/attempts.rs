@@ -11,8 +11,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::Rng;
 
 use super::refusal::Refusal;
-use crate::client::{Cause, Client, Failure, Reset};
-use crate::outcome::Target;
+use crate::model::Target;
+use crate::service::aws::{Cause, Failure};
+use crate::service::finspace::{Client, Reset};
 
 /// The longest wait before another try.
 const LONGEST_WAIT: f64 = 20.0;
@@ -21,7 +22,13 @@ const LONGEST_WAIT: f64 = 20.0;
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Resets `user_id`, trying `max` times.
-pub async fn reset(client: &Client, target: &Target, user_id: &str, token: &str, max: u32) -> Result<Reset, Refusal> {
+pub(super) async fn reset(
+    client: &Client,
+    target: &Target,
+    user_id: &str,
+    token: &str,
+    max: u32,
+) -> Result<Reset, Refusal> {
     let mut in_doubt = false;
     let mut attempt = 1;
     loop {
@@ -42,7 +49,7 @@ pub async fn reset(client: &Client, target: &Target, user_id: &str, token: &str,
 }
 
 /// How to get a password that may have been made.
-pub fn repeat(token: &str) -> String {
+pub(super) fn repeat(token: &str) -> String {
     format!(
         "The password may have been changed already: the old one may be dead. Repeat within 10 minutes with --client-token {token} to be told the same new one."
     )

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::refusal::{Refusal, bad_endpoint};
-use crate::cli::{OutputFormat, ResetUserPasswordArgs};
-use crate::client::{Options, Profile};
+use crate::awscli::args::{OutputFormat, ResetUserPasswordArgs};
+use crate::service::aws::{Options, Profile};
 
 /// Tries in all, unless somebody says otherwise.
 const MAX_ATTEMPTS: u32 = 3;
@@ -14,7 +14,7 @@ const MAX_ATTEMPTS: u32 = 3;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What is set, from the flags down to the defaults.
-pub struct Environment {
+pub(super) struct Environment {
     /// Form of the answer.
     pub output: OutputFormat,
     /// Tries in all.
@@ -23,7 +23,7 @@ pub struct Environment {
 
 impl Environment {
     /// Reads the environment and the profile.
-    pub fn read(args: &ResetUserPasswordArgs, profile: &Profile) -> Result<Self, Refusal> {
+    pub(super) fn read(args: &ResetUserPasswordArgs, profile: &Profile) -> Result<Self, Refusal> {
         let of = |variable: &str, key: &str| variable_or(variable, profile.get(key));
         let output = match (args.output, of("AWS_DEFAULT_OUTPUT", "output")) {
             (Some(output), _) => output,
@@ -62,7 +62,7 @@ impl Environment {
 }
 
 /// How to reach the service, as the flags say.
-pub fn connection(args: &ResetUserPasswordArgs) -> Result<Options, Refusal> {
+pub(super) fn connection(args: &ResetUserPasswordArgs) -> Result<Options, Refusal> {
     if let Some(endpoint) = args.endpoint_url.as_deref().filter(|endpoint| !endpoint.contains(':')) {
         return Err(bad_endpoint(endpoint));
     }
@@ -80,7 +80,7 @@ pub fn connection(args: &ResetUserPasswordArgs) -> Result<Options, Refusal> {
 }
 
 /// Keys of the environment come in pairs, unless a profile was asked for.
-pub fn half_of_a_key(args: &ResetUserPasswordArgs) -> Option<Refusal> {
+pub(super) fn half_of_a_key(args: &ResetUserPasswordArgs) -> Option<Refusal> {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let half = args.profile.is_none() && is_set("AWS_ACCESS_KEY_ID") && !is_set("AWS_SECRET_ACCESS_KEY");
     half.then(|| Refusal::general("Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY"))

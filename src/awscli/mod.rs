@@ -5,16 +5,20 @@
 //! fails before the request, a password that was changed and could not be shown
 //! never ends in 0, and the client token to repeat is named.
 
+use std::process::ExitCode;
+
 use uuid::Uuid;
 
-use crate::cli::{ResetUserPasswordArgs, Skeleton};
-use crate::client;
-use crate::exit::{Error, Exit};
-use crate::progress::Printer;
-use crate::shutdown::Shutdown;
+use crate::process::signals::Shutdown;
+use crate::service::{aws, finspace};
+use crate::ui::Printer;
 
+mod argparse;
+mod args;
 mod attempts;
+mod command_line;
 mod environment;
+mod exit;
 mod output;
 mod paramfile;
 mod python;
@@ -24,18 +28,29 @@ mod request;
 mod skeleton;
 mod yaml;
 
+use args::Skeleton;
+pub(crate) use args::{EXAMPLES, ResetUserPasswordArgs};
+pub(crate) use command_line::plain_words;
+
 use environment::Environment;
+use exit::Exit;
 use output::Output;
 use query::Query;
-pub use refusal::Refusal;
+pub(crate) use refusal::Refusal;
 use request::Request;
 
-/// Resets one user as the AWS CLI did.
-///
-/// # Errors
-/// Everything but a password that was printed.
-pub async fn reset_user_password(args: ResetUserPasswordArgs, printer: &Printer) -> Result<Exit, Error> {
-    reset(&args, printer).await.map_err(Error::AwsCli)
+/// Resets one user as the AWS CLI did, and returns its exit status.
+pub(crate) async fn run(args: ResetUserPasswordArgs, printer: &Printer) -> ExitCode {
+    match reset(&args, printer).await {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(refusal) => refuse(&refusal, printer),
+    }
+}
+
+/// Prints a refusal as the AWS CLI does, and returns its exit status.
+pub(crate) fn refuse(refusal: &Refusal, printer: &Printer) -> ExitCode {
+    printer.apart(refusal.to_string());
+    ExitCode::from(refusal.exit().code())
 }
 
 async fn reset(args: &ResetUserPasswordArgs, printer: &Printer) -> Result<Exit, Refusal> {
@@ -49,14 +64,14 @@ async fn reset(args: &ResetUserPasswordArgs, printer: &Printer) -> Result<Exit, 
         let both = "Both --cli-auto-prompt and --no-cli-auto-prompt cannot be specified at the same time.";
         return Err(Refusal::parameters(both));
     }
-    let profile = client::profile(options.profile.as_deref()).await?;
+    let profile = aws::profile(options.profile.as_deref()).await?;
     let environment = Environment::read(args, &profile)?;
     let output = Output::new(environment.output, args.color, query);
     let request = Request::gather(args)?;
     if let Some(text) = skeleton::of_request(args.generate_cli_skeleton) {
         return print(text).map(|()| Exit::Success);
     }
-    let (client, target) = client::connect(&options, 1).await?;
+    let (client, target) = finspace::connect(&options, 1).await?;
     let (user_id, token) = request.checked()?;
     if args.generate_cli_skeleton == Some(Skeleton::Output) {
         let sample = output.show(&skeleton::sample_answer("userId"))?;

@@ -8,7 +8,7 @@ use super::python::Value;
 use super::refusal::Refusal;
 
 /// The value of `parameter`, or what the file that it names holds.
-pub fn value(parameter: &str, typed: &str) -> Result<Value, Refusal> {
+pub(super) fn value(parameter: &str, typed: &str) -> Result<Value, Refusal> {
     if let Some(path) = typed.strip_prefix("file://") {
         return text(parameter, typed, path).map(Value::Str);
     }
@@ -19,7 +19,7 @@ pub fn value(parameter: &str, typed: &str) -> Result<Value, Refusal> {
 }
 
 /// The whole request that `parameter` gives, names, or has standard input hold.
-pub fn document(parameter: &str, typed: &str) -> Result<String, Refusal> {
+pub(super) fn document(parameter: &str, typed: &str) -> Result<String, Refusal> {
     if typed == "-" {
         let mut read = String::new();
         let input = std::io::stdin().lock().read_to_string(&mut read);

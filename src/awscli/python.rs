@@ -5,7 +5,7 @@ use std::fmt;
 
 /// A value of a request, before anybody knows whether it is one that fits.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub(super) enum Value {
     /// `null`.
     None,
     /// `true` and `false`.
@@ -28,7 +28,7 @@ pub enum Value {
 
 impl Value {
     /// The name of its type.
-    pub fn class(&self) -> &'static str {
+    pub(super) fn class(&self) -> &'static str {
         match self {
             Self::None => "NoneType",
             Self::Bool(_) => "bool",
@@ -44,7 +44,7 @@ impl Value {
     }
 
     /// A dictionary's entries.
-    pub fn entries(self) -> Result<Vec<(Self, Self)>, Self> {
+    pub(super) fn entries(self) -> Result<Vec<(Self, Self)>, Self> {
         match self {
             Self::Dict(entries) => Ok(entries),
             other => Err(other),

@@ -20,7 +20,7 @@ const MODEL: [&str; 2] = ["userId", "temporaryPassword"];
 const OBJECT_VALUES: &str = "*";
 
 /// An expression that can be evaluated.
-pub struct Query {
+pub(super) struct Query {
     typed: String,
     ast: Ast,
     runtime: Runtime,
@@ -29,7 +29,7 @@ pub struct Query {
 
 impl Query {
     /// Reads an expression.
-    pub fn parse(typed: &str) -> Result<Self, Refusal> {
+    pub(super) fn parse(typed: &str) -> Result<Self, Refusal> {
         if typed.is_empty() {
             return Err(bad(typed, "Invalid JMESPath expression: cannot be empty."));
         }
@@ -43,7 +43,7 @@ impl Query {
     }
 
     /// What the expression makes of `answer`.
-    pub fn search(&self, answer: &Value) -> Result<Value, Refusal> {
+    pub(super) fn search(&self, answer: &Value) -> Result<Value, Refusal> {
         let expression = Expression::new(self.typed.as_str(), self.ast.clone(), &self.runtime);
         let found = expression.search(answer).map_err(|error| bad(&self.typed, error))?;
         Ok(self.orders.json(&found))

@@ -2,45 +2,45 @@
 
 use std::fmt;
 
-use crate::client::ConnectionError;
-use crate::exit::Exit;
+use super::exit::Exit;
+use crate::service::aws::ConnectionError;
 
 /// The end of a command that printed no password.
 #[derive(Debug)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     exit: Exit,
     text: String,
 }
 
 impl Refusal {
     /// The command line or the request is wrong.
-    pub fn parameters(text: impl Into<String>) -> Self {
+    pub(crate) fn parameters(text: impl Into<String>) -> Self {
         Self { exit: Exit::Parameters, text: text.into() }
     }
 
     /// The environment or the config files are wrong.
-    pub fn configuration(text: impl Into<String>) -> Self {
+    pub(crate) fn configuration(text: impl Into<String>) -> Self {
         Self { exit: Exit::Configuration, text: text.into() }
     }
 
     /// The service answered with an error.
-    pub fn service(text: impl Into<String>) -> Self {
+    pub(crate) fn service(text: impl Into<String>) -> Self {
         Self { exit: Exit::Service, text: text.into() }
     }
 
     /// Anything else.
-    pub fn general(text: impl Into<String>) -> Self {
+    pub(crate) fn general(text: impl Into<String>) -> Self {
         Self { exit: Exit::General, text: text.into() }
     }
 
     /// Input that a parameter names and that can't be taken.
-    pub fn parsing(parameter: &str, what: impl fmt::Display) -> Self {
+    pub(crate) fn parsing(parameter: &str, what: impl fmt::Display) -> Self {
         Self::parameters(format!("Error parsing parameter '{parameter}': {what}"))
     }
 
     /// With another line, which the AWS CLI would not have told.
     #[must_use]
-    pub fn adding(mut self, line: &str) -> Self {
+    pub(crate) fn adding(mut self, line: &str) -> Self {
         self.text.push('\n');
         self.text.push_str(line);
         self
@@ -48,7 +48,7 @@ impl Refusal {
 
     /// The exit code.
     #[must_use]
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
 }
@@ -81,7 +81,7 @@ impl From<ConnectionError> for Refusal {
 }
 
 /// An endpoint that is no URL.
-pub fn bad_endpoint(endpoint: &str) -> Refusal {
+pub(super) fn bad_endpoint(endpoint: &str) -> Refusal {
     Refusal::parameters(format!(
         "Bad value for --endpoint-url \"{endpoint}\": scheme is missing.  Must be of the form http://<hostname>/ or https://<hostname>/"
     ))

@@ -8,17 +8,17 @@ use super::paramfile;
 use super::python::Value;
 use super::refusal::Refusal;
 use super::yaml;
-use crate::cli::ResetUserPasswordArgs;
+use crate::awscli::args::ResetUserPasswordArgs;
 
 const USER_ID: &str = "userId";
 const CLIENT_TOKEN: &str = "clientToken";
 
 /// What was asked for, in the order it was given.
-pub struct Request(Vec<(Value, Value)>);
+pub(super) struct Request(Vec<(Value, Value)>);
 
 impl Request {
     /// Gathers what the command line says.
-    pub fn gather(args: &ResetUserPasswordArgs) -> Result<Self, Refusal> {
+    pub(super) fn gather(args: &ResetUserPasswordArgs) -> Result<Self, Refusal> {
         let mut given = Vec::new();
         for (key, option, typed) in
             [(USER_ID, "--user-id", &args.user_id), (CLIENT_TOKEN, "--client-token", &args.client_token)]
@@ -50,7 +50,7 @@ impl Request {
     }
 
     /// The user ID and the client token.
-    pub fn checked(&self) -> Result<(String, Option<String>), Refusal> {
+    pub(super) fn checked(&self) -> Result<(String, Option<String>), Refusal> {
         let mut wrong = Vec::new();
         let known = [USER_ID, CLIENT_TOKEN];
         let find = |name: &str| self.0.iter().find(|(key, _)| matches!(key, Value::Str(key) if key == name));

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::cli::Skeleton;
-use crate::outcome::Password;
+use crate::awscli::args::Skeleton;
+use crate::model::Password;
 
 const JSON: &str = "{\n    \"userId\": \"\",\n    \"clientToken\": \"\"\n}\n";
 
@@ -13,7 +13,7 @@ clientToken: '' # A token that ensures idempotency.
 ";
 
 /// A request to fill in, if that is what was asked for.
-pub fn of_request(kind: Option<Skeleton>) -> Option<&'static str> {
+pub(super) fn of_request(kind: Option<Skeleton>) -> Option<&'static str> {
     match kind? {
         Skeleton::Input => Some(JSON),
         Skeleton::YamlInput => Some(YAML),
@@ -22,12 +22,12 @@ pub fn of_request(kind: Option<Skeleton>) -> Option<&'static str> {
 }
 
 /// An answer about this user to try output and query on.
-pub fn sample_answer(user_id: &str) -> Value {
+pub(super) fn sample_answer(user_id: &str) -> Value {
     answer(Some(user_id), &Password::new("temporaryPassword".into()))
 }
 
 /// An answer, in the model's order.
-pub fn answer(user_id: Option<&str>, password: &Password) -> Value {
+pub(super) fn answer(user_id: Option<&str>, password: &Password) -> Value {
     let user_id = user_id.map(|user_id| ("userId", user_id));
     let members = user_id.into_iter().chain([("temporaryPassword", password.expose())]);
     members.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()

@@ -57,10 +57,10 @@ fn meaning(word: &str) -> Meaning {
 
 /// A document that can't be taken.
 #[derive(Debug)]
-pub struct NotYaml;
+pub(super) struct NotYaml;
 
 /// Reads the one document of `text`.
-pub fn read(text: &str) -> Result<Value, NotYaml> {
+pub(super) fn read(text: &str) -> Result<Value, NotYaml> {
     let mut bytes = text.as_bytes();
     let mut parser = Parser::new();
     parser.set_encoding(Encoding::Utf8);
@@ -193,7 +193,7 @@ fn float(text: &str) -> Option<f64> {
 }
 
 /// Writes `value` as a document, its keys sorted.
-pub fn write(value: &Json) -> Result<String, String> {
+pub(super) fn write(value: &Json) -> Result<String, String> {
     let mut written = Vec::new();
     emit(value, &mut written).map_err(|error| error.to_string())?;
     String::from_utf8(written).map_err(|error| error.to_string())

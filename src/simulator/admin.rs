@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::answer::{Answer, Refusal};
 use super::api::{Api, Query};
-use super::figures::Figures;
+use super::metrics::Metrics;
 use super::store::Account;
 
 const PREFIX: &str = "/_simulator/";
@@ -31,7 +31,7 @@ fn state(api: &Api, query: Query<'_>) -> Result<Answer, Refusal> {
     let state = api.state();
     let accounts = state.store.users();
     Ok(Answer::json(&StateShape {
-        figures: &state.figures,
+        metrics: &state.metrics,
         users_reset: accounts.len(),
         users: with_users.then_some(Accounts(accounts)),
     }))
@@ -49,7 +49,7 @@ fn user(api: &Api, query: Query<'_>) -> Result<Answer, Refusal> {
 #[derive(Serialize)]
 struct StateShape<'a> {
     #[serde(flatten)]
-    figures: &'a Figures,
+    metrics: &'a Metrics,
     users_reset: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     users: Option<Accounts<'a>>,

@@ -16,7 +16,7 @@ pub(super) struct Answer {
     /// Goes into the header `x-amzn-errortype`.
     pub code: Option<&'static str>,
     pub body: Bytes,
-    pub ending: Ending,
+    pub ending: StopReason,
     /// How long to wait before answering.
     pub delay: Duration,
     /// Goes into the header `x-amzn-requestid`.
@@ -25,7 +25,7 @@ pub(super) struct Answer {
 
 /// How an answer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum StopReason {
     /// As it should.
     Whole,
     /// In the middle of the body.
@@ -42,7 +42,7 @@ impl Answer {
             status: StatusCode::OK,
             code: None,
             body: body.into(),
-            ending: Ending::Whole,
+            ending: StopReason::Whole,
             delay: Duration::ZERO,
             request_id: uuid::Uuid::nil(),
         }
@@ -55,7 +55,7 @@ impl Answer {
         }
     }
 
-    pub(super) fn ending(mut self, ending: Ending) -> Answer {
+    pub(super) fn ending(mut self, ending: StopReason) -> Answer {
         self.ending = ending;
         self
     }

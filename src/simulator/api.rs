@@ -16,11 +16,11 @@ use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
-use super::answer::{Answer, Ending, Refusal};
+use super::answer::{Answer, Refusal, StopReason};
 use super::directory::{Directory, no_such_user, page_start};
-use super::faults::{Fault, Mischief};
-use super::figures::Figures;
+use super::faults::{Fault, FaultInjector};
 use super::keys::{Caller, Issued, Keyring};
+use super::metrics::Metrics;
 use super::population::{MAX_ID, is_valid_identifier};
 use super::quota::Bucket;
 use super::sigv4;
@@ -44,11 +44,11 @@ pub(super) struct Api {
 #[derive(Debug)]
 pub(super) struct State {
     pub store: Store,
-    pub figures: Figures,
+    pub metrics: Metrics,
     keyring: Keyring,
     quota: Option<Bucket>,
-    mischief: Mischief,
-    dice: StdRng,
+    mischief: FaultInjector,
+    rng: StdRng,
 }
 
 /// The operation that a method and a raw path stand for, its label still encoded.
@@ -94,11 +94,11 @@ impl Api {
             directory: Directory::new(config.population),
             state: Mutex::new(State {
                 store: Store::new(config.token_ttl, config.replay),
-                figures: Figures::default(),
+                metrics: Metrics::default(),
                 keyring: Keyring::new(),
                 quota: config.quota.map(Bucket::new),
-                mischief: Mischief::new(config.faults, config.seed),
-                dice: StdRng::seed_from_u64(config.seed),
+                mischief: FaultInjector::new(config.faults, config.seed),
+                rng: StdRng::seed_from_u64(config.seed),
             }),
         }
     }
@@ -111,15 +111,15 @@ impl Api {
     pub(super) fn answer(&self, head: &Parts, body: &[u8], now: Instant, time: Timestamp) -> Answer {
         let state = &mut *self.state();
         let operation = Operation::from(&head.method, head.uri.path());
-        let figures = &mut state.figures;
-        figures.requests.total += 1;
+        let metrics = &mut state.metrics;
+        metrics.requests.total += 1;
         match operation {
-            Some(Operation::ResetUserPassword(_)) => figures.reset_arrived(now),
-            Some(Operation::GetUser(_)) => figures.requests.get_user += 1,
+            Some(Operation::ResetUserPassword(_)) => metrics.reset_arrived(now),
+            Some(Operation::GetUser(_)) => metrics.requests.get_user += 1,
             Some(Operation::ListUsers | Operation::ListUsersByPermissionGroup(_)) => {
-                figures.requests.list_users += 1;
+                metrics.requests.list_users += 1;
             }
-            Some(Operation::GetProgrammaticAccessCredentials) => figures.requests.credentials += 1,
+            Some(Operation::GetProgrammaticAccessCredentials) => metrics.requests.credentials += 1,
             None => {}
         }
 
@@ -131,22 +131,22 @@ impl Api {
         };
         let mut answer = result.unwrap_or_else(|refusal| {
             match refusal.status.as_u16() {
-                403 => state.figures.refused += 1,
-                429 => state.figures.throttled += 1,
+                403 => state.metrics.refused += 1,
+                429 => state.metrics.throttled += 1,
                 _ => {}
             }
             refusal.into()
         });
-        answer.request_id = uuid::Builder::from_random_bytes(state.dice.random()).into_uuid();
-        answer.delay = self.delay(&mut state.dice);
+        answer.request_id = uuid::Builder::from_random_bytes(state.rng.random()).into_uuid();
+        answer.delay = self.delay(&mut state.rng);
         answer
     }
 
-    fn delay(&self, dice: &mut StdRng) -> Duration {
+    fn delay(&self, rng: &mut StdRng) -> Duration {
         if self.jitter.is_zero() {
             return self.latency;
         }
-        let swing = dice.random_range(0.0..2.0);
+        let swing = rng.random_range(0.0..2.0);
         (self.latency + self.jitter.mul_f64(swing)).saturating_sub(self.jitter)
     }
 
@@ -214,23 +214,23 @@ impl Api {
         }
         let fault = state.mischief.next();
         let before = match fault {
-            Some(Fault::DropBefore) => Some(Answer::ok("").ending(Ending::Dropped)),
+            Some(Fault::DropBefore) => Some(Answer::ok("").ending(StopReason::Dropped)),
             Some(Fault::ErrorBefore) => Some(Refusal::internal().into()),
             _ => None,
         };
         if let (Some(fault), Some(answer)) = (fault, before) {
-            state.figures.faults.count(fault);
+            state.metrics.faults.count(fault);
             return Ok(answer);
         }
 
-        let reset = state.store.reset(user_id, token.as_deref(), now, &mut state.dice);
+        let reset = state.store.reset(user_id, token.as_deref(), now, &mut state.rng);
         let reset = reset
             .map_err(|_| Refusal::conflict("This client token stands for another user's reset: make a new one."))?;
-        let executed = if reset.replayed { &mut state.figures.replays } else { &mut state.figures.resets };
+        let executed = if reset.replayed { &mut state.metrics.replays } else { &mut state.metrics.resets };
         *executed += 1;
         let answer = Answer::json(&ResetShape { user_id, temporary_password: reset.password });
         if let Some(fault) = fault {
-            state.figures.faults.count(fault);
+            state.metrics.faults.count(fault);
         }
         Ok(spoil(answer, fault))
     }
@@ -267,7 +267,7 @@ impl Api {
         let asked = Duration::from_secs(minutes * 60);
         let life = self.credential_life.unwrap_or(asked);
         Ok(Answer::json(&CredentialsShape {
-            credentials: state.keyring.issue(caller, life, now, &mut state.dice),
+            credentials: state.keyring.issue(caller, life, now, &mut state.rng),
             duration_in_minutes: life.as_secs().div_ceil(60).max(1),
         }))
     }
@@ -278,16 +278,16 @@ fn spoil(answer: Answer, fault: Option<Fault>) -> Answer {
     match fault {
         // The first two never come here.
         None | Some(Fault::DropBefore | Fault::ErrorBefore) => answer,
-        Some(Fault::DropAfter) => answer.ending(Ending::Dropped),
+        Some(Fault::DropAfter) => answer.ending(StopReason::Dropped),
         Some(Fault::ErrorAfter) => Refusal::internal().into(),
-        Some(Fault::Truncate) => answer.ending(Ending::Truncated),
+        Some(Fault::Truncate) => answer.ending(StopReason::Truncated),
         Some(Fault::Garbage) => {
             // The password is in it, as it would be: nobody may print such a body.
             let garbage = [b"<html>", &answer.body[..], b"</html>"].concat();
             Answer::ok(garbage)
         }
         Some(Fault::Empty) => Answer::ok(Bytes::from_static(b"{}")),
-        Some(Fault::Hang) => answer.ending(Ending::Hung),
+        Some(Fault::Hang) => answer.ending(StopReason::Hung),
     }
 }
 

@@ -136,15 +136,15 @@ impl FromStr for Faults {
 /// Decides, request by request. It has its own generator, so that passwords drawn between two
 /// requests don't move the faults.
 #[derive(Debug)]
-pub(super) struct Mischief {
+pub(super) struct FaultInjector {
     faults: Faults,
     any: bool,
-    dice: StdRng,
+    rng: StdRng,
 }
 
-impl Mischief {
-    pub(super) fn new(faults: Faults, seed: u64) -> Mischief {
-        Mischief { any: faults.sum() > 0.0, faults, dice: StdRng::seed_from_u64(seed ^ 0x0F0F_F0F0_0F0F_F0F0) }
+impl FaultInjector {
+    pub(super) fn new(faults: Faults, seed: u64) -> FaultInjector {
+        FaultInjector { any: faults.sum() > 0.0, faults, rng: StdRng::seed_from_u64(seed ^ 0x0F0F_F0F0_0F0F_F0F0) }
     }
 
     /// The fault that the next request meets, if any.
@@ -152,7 +152,7 @@ impl Mischief {
         if !self.any {
             return None;
         }
-        let mut left: f64 = self.dice.random();
+        let mut left: f64 = self.rng.random();
         Fault::ALL.iter().map(|&(fault, _)| fault).find(|&fault| {
             left -= self.faults.probability(fault);
             left < 0.0
@@ -168,7 +168,7 @@ mod tests {
     fn faults_come_as_often_as_asked_and_the_same_for_a_seed() {
         let faults: Faults = "drop-after=0.03, hang=0.2".parse().unwrap();
         let draw = |seed| {
-            let mut mischief = Mischief::new(faults.clone(), seed);
+            let mut mischief = FaultInjector::new(faults.clone(), seed);
             (0..20_000).map(|_| mischief.next()).collect::<Vec<_>>()
         };
         let first = draw(7);
@@ -183,10 +183,10 @@ mod tests {
     #[test]
     fn certainty_is_certain() {
         for (fault, name) in Fault::ALL {
-            let mut mischief = Mischief::new(format!("{name}=1").parse().unwrap(), 1);
+            let mut mischief = FaultInjector::new(format!("{name}=1").parse().unwrap(), 1);
             assert!((0..1000).all(|_| mischief.next() == Some(fault)));
         }
-        assert_eq!(Mischief::new(Faults::default(), 1).next(), None);
+        assert_eq!(FaultInjector::new(Faults::default(), 1).next(), None);
     }
 
     #[test]

@@ -71,15 +71,15 @@ impl Keyring {
     }
 
     /// Issues credentials for the caller, good for `life` from `now` on.
-    pub(super) fn issue(&mut self, caller: Caller, life: Duration, now: Instant, dice: &mut StdRng) -> Issued {
+    pub(super) fn issue(&mut self, caller: Caller, life: Duration, now: Instant, rng: &mut StdRng) -> Issued {
         self.keys.retain(|_, key| {
             let session = key.session.as_ref();
             session.is_none_or(|s| now.saturating_duration_since(s.expires) < FORGET_AFTER)
         });
         let issued = Issued {
-            access_key_id: format!("ASIASIMULATED{:016X}", dice.random::<u64>()),
-            secret_access_key: Alphanumeric.sample_string(dice, 40),
-            session_token: Alphanumeric.sample_string(dice, 120),
+            access_key_id: format!("ASIASIMULATED{:016X}", rng.random::<u64>()),
+            secret_access_key: Alphanumeric.sample_string(rng, 40),
+            session_token: Alphanumeric.sample_string(rng, 120),
         };
         let key = Key {
             secret: issued.secret_access_key.clone(),
@@ -168,23 +168,23 @@ mod tests {
 
     #[test]
     fn issued_keys_inherit_need_their_token_and_end_in_time() {
-        let mut ring = Keyring::new();
-        let mut dice = StdRng::seed_from_u64(1);
+        let mut keyring = Keyring::new();
+        let mut rng = StdRng::seed_from_u64(1);
         let now = Instant::now();
         let life = Duration::from_secs(2);
         let caller = Caller { superuser: false };
-        let issued = ring.issue(caller, life, now, &mut dice);
+        let issued = keyring.issue(caller, life, now, &mut rng);
         let id = issued.access_key_id.clone();
         let token = issued.session_token.as_bytes().to_vec();
         let mut code = |token: Option<&[u8]>, at| {
-            ring.open(&id, token, &SCOPE, at).map(|(c, _)| c).map_err(|refusal| refusal.code)
+            keyring.open(&id, token, &SCOPE, at).map(|(c, _)| c).map_err(|refusal| refusal.code)
         };
         assert_eq!(code(Some(&token), now), Ok(caller));
         assert_eq!(code(Some(&token), now + life), Err("ExpiredTokenException"));
         assert_eq!(code(None, now), Err("UnrecognizedClientException"));
         assert_eq!(code(Some(b"x"), now), Err("UnrecognizedClientException"));
-        let known = ring.keys.len();
-        ring.issue(caller, life, now + life + FORGET_AFTER, &mut dice);
-        assert_eq!(ring.keys.len(), known, "the old one made room");
+        let known = keyring.keys.len();
+        keyring.issue(caller, life, now + life + FORGET_AFTER, &mut rng);
+        assert_eq!(keyring.keys.len(), known, "the old one made room");
     }
 }

@@ -20,8 +20,8 @@ mod answer;
 mod api;
 mod directory;
 mod faults;
-mod figures;
 mod keys;
+mod metrics;
 mod population;
 mod quota;
 mod server;
@@ -111,8 +111,8 @@ pub enum Replay {
 ///
 /// Besides the API, it answers three unsigned requests that count in no figure:
 ///
-/// - `GET /_simulator/state`: all figures, and the password history of every user reset;
-/// - `GET /_simulator/state?users=false`: the figures alone;
+/// - `GET /_simulator/state`: all metrics, and the password history of every user reset;
+/// - `GET /_simulator/state?users=false`: the metrics alone;
 /// - `GET /_simulator/user?id=ID`: one user's history.
 pub struct Simulator {
     bound: server::Bound,

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::answer::{Answer, Ending, Refusal};
+use super::answer::{Answer, Refusal, StopReason};
 use super::api::Api;
 use super::{Config, admin};
 
@@ -58,7 +58,7 @@ impl Bound {
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(converse(stream, Arc::clone(&self.api)));
+                        connections.spawn(serve_connection(stream, Arc::clone(&self.api)));
                     }
                     Err(_) => tokio::time::sleep(BREATH).await,
                 },
@@ -68,7 +68,7 @@ impl Bound {
 }
 
 /// Serves one connection until either side closes it.
-async fn converse(stream: TcpStream, api: Arc<Api>) {
+async fn serve_connection(stream: TcpStream, api: Arc<Api>) {
     // Without it, small answers would wait for the client's acknowledgements; no reason to refuse.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| respond(Arc::clone(&api), request));
@@ -100,15 +100,15 @@ async fn respond(api: Arc<Api>, request: Request<Incoming>) -> Result<Response<P
         tokio::time::sleep(answer.delay).await;
     }
     match answer.ending {
-        Ending::Whole | Ending::Truncated => Ok(write(answer)),
-        Ending::Dropped => Err(Hangup),
-        Ending::Hung => pending().await,
+        StopReason::Whole | StopReason::Truncated => Ok(write(answer)),
+        StopReason::Dropped => Err(Hangup),
+        StopReason::Hung => pending().await,
     }
 }
 
 fn write(answer: Answer) -> Response<Paper> {
     let mut response = Response::new(match answer.ending {
-        Ending::Truncated => Either::Right(Torn::from(&answer.body)),
+        StopReason::Truncated => Either::Right(Torn::from(&answer.body)),
         _ => Either::Left(Full::new(answer.body)),
     });
     *response.status_mut() = answer.status;

@@ -54,7 +54,7 @@ impl Store {
         user_id: &str,
         token: Option<&str>,
         now: Instant,
-        dice: &mut StdRng,
+        rng: &mut StdRng,
     ) -> Result<Reset<'_>, TokenTaken> {
         self.tokens.turn(now);
         let known = token.and_then(|token| self.tokens.get(token, now));
@@ -65,7 +65,7 @@ impl Store {
             }
             let position = match self.replay {
                 Replay::SameAnswer => position,
-                Replay::NewPassword => account.add(dice),
+                Replay::NewPassword => account.add(rng),
             };
             return Ok(Reset { password: &account.passwords[position], replayed: true });
         }
@@ -73,7 +73,7 @@ impl Store {
         let user = self.account(user_id);
         let account = &mut self.users[user];
         account.resets += 1;
-        let position = account.add(dice);
+        let position = account.add(rng);
         if let Some(token) = token {
             let at = now;
             self.tokens.put(token, Memory { user, position, at });
@@ -108,19 +108,19 @@ impl Store {
 
 impl Account {
     /// Makes a new current password and tells its place in the history.
-    fn add(&mut self, dice: &mut StdRng) -> usize {
-        self.passwords.push(password(dice));
+    fn add(&mut self, rng: &mut StdRng) -> usize {
+        self.passwords.push(password(rng));
         self.passwords.len() - 1
     }
 }
 
 /// 8 to 20 characters, hostile to careless CSV: commas, quotes and equals signs come up, in front
 /// too.
-fn password(dice: &mut StdRng) -> Box<str> {
+fn password(rng: &mut StdRng) -> Box<str> {
     const CHARACTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789\
         !#$%&()*+,-./:;<=>?@[]^_{|}~\"'\\`";
-    let length = dice.random_range(8..=20);
-    let characters = (0..length).filter_map(|_| CHARACTERS.choose(dice));
+    let length = rng.random_range(8..=20);
+    let characters = (0..length).filter_map(|_| CHARACTERS.choose(rng));
     characters.map(|&byte| char::from(byte)).collect()
 }
 
@@ -174,20 +174,20 @@ mod tests {
 
     struct Bench {
         store: Store,
-        dice: StdRng,
+        rng: StdRng,
         start: Instant,
     }
 
     impl Bench {
         fn new(replay: Replay) -> Bench {
-            Bench { store: Store::new(TTL, replay), dice: StdRng::seed_from_u64(1), start: Instant::now() }
+            Bench { store: Store::new(TTL, replay), rng: StdRng::seed_from_u64(1), start: Instant::now() }
         }
 
         /// The password and whether it is a replay's, at so many seconds.
         fn reset(&mut self, user: &str, token: &str, at: u64) -> Result<(String, bool), TokenTaken> {
             let now = self.start + Duration::from_secs(at);
             let token = Some(token).filter(|t| !t.is_empty());
-            let reset = self.store.reset(user, token, now, &mut self.dice)?;
+            let reset = self.store.reset(user, token, now, &mut self.rng)?;
             Ok((reset.password.to_owned(), reset.replayed))
         }
     }
@@ -249,8 +249,8 @@ mod tests {
 
     #[test]
     fn passwords_fit_the_api_and_show_every_hostile_character() {
-        let mut dice = StdRng::seed_from_u64(3);
-        let passwords: Vec<_> = (0..2000).map(|_| password(&mut dice)).collect();
+        let mut rng = StdRng::seed_from_u64(3);
+        let passwords: Vec<_> = (0..2000).map(|_| password(&mut rng)).collect();
         assert!(passwords.iter().all(|p| (8..=20).contains(&p.chars().count())));
         for hostile in [',', '"', '=', '\'', '\\'] {
             assert!(passwords.iter().any(|p| p.contains(hostile)), "{hostile}");

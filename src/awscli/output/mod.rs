@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::yaml;
-use crate::cli::{Color, OutputFormat};
+use crate::awscli::args::{Color, OutputFormat};
 
 mod table;
 mod text;
 
 /// How answers are shown.
-pub struct Output {
+pub(super) struct Output {
     format: OutputFormat,
     color: Color,
     query: Option<Query>,
@@ -23,12 +23,12 @@ pub struct Output {
 
 impl Output {
     /// Answers in this form, as far as the query lets them through.
-    pub fn new(format: OutputFormat, color: Color, query: Option<Query>) -> Self {
+    pub(super) fn new(format: OutputFormat, color: Color, query: Option<Query>) -> Self {
         Self { format, color, query }
     }
 
     /// The text for `answer`.
-    pub fn show(&self, answer: &Value) -> Result<Zeroizing<String>, Refusal> {
+    pub(super) fn show(&self, answer: &Value) -> Result<Zeroizing<String>, Refusal> {
         let found = match &self.query {
             Some(query) => query.search(answer)?,
             None => answer.clone(),

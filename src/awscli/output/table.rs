@@ -11,7 +11,7 @@ use icu_properties::props::EastAsianWidth;
 use serde_json::{Map, Value};
 
 use super::text::{is_scalar, scalar};
-use crate::cli::Color;
+use crate::awscli::args::Color;
 
 /// Columns of a terminal that doesn't tell.
 const TERMINAL_WIDTH: usize = 80;
@@ -27,7 +27,7 @@ const EDGE: &str = "\x1b[2m\x1b[33m";
 ///
 /// # Errors
 /// The value's rows have no common width.
-pub fn of(title: &str, value: &Value, color: Color) -> Result<String, String> {
+pub(super) fn of(title: &str, value: &Value, color: Color) -> Result<String, String> {
     let mut table = Table { boxes: Vec::new() };
     if !table.build(Some(title), value, 0)? {
         return Ok(String::new());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 /// The rows of `value`.
-pub fn of(value: &Value) -> String {
+pub(super) fn of(value: &Value) -> String {
     let mut rows = String::new();
     write(value, None, None, &mut rows);
     rows

@@ -47,11 +47,11 @@ fn what_breaks_the_constraints_is_400_and_resets_nobody() {
         assert_eq!((status, code), (400, "ValidationException"), "{body}");
     }
     assert_eq!(call(&api, "POST", "/user/a/password", b"\xff{").0, 400);
-    assert_eq!(api.state().figures.resets, 0);
+    assert_eq!(api.state().metrics.resets, 0);
     for body in ["", "{}", r#"{"clientToken":null}"#, r#"{"other":1}"#] {
         assert_eq!(call(&api, "POST", "/user/a/password", body.as_bytes()).0, 200, "{body}");
     }
-    assert_eq!(api.state().figures.resets, 4);
+    assert_eq!(api.state().metrics.resets, 4);
 }
 
 #[test]
@@ -95,8 +95,8 @@ fn the_same_seed_gives_the_same_answers() {
 #[test]
 fn latency_swings_by_its_jitter_and_no_further() {
     let api = api(Config { latency: Duration::from_millis(10), jitter: Duration::from_millis(4), ..Config::default() });
-    let mut dice = StdRng::seed_from_u64(1);
-    let delays: Vec<_> = (0..1000).map(|_| api.delay(&mut dice)).collect();
+    let mut rng = StdRng::seed_from_u64(1);
+    let delays: Vec<_> = (0..1000).map(|_| api.delay(&mut rng)).collect();
     let (low, high) = (Duration::from_millis(6), Duration::from_millis(14));
     assert!(delays.iter().all(|d| (low..=high).contains(d)));
     assert!(delays.iter().any(|d| *d < low * 7 / 6) && delays.iter().any(|d| *d > high * 13 / 14));

@@ -1,0 +1,107 @@
+//! Flags that several commands share, and how the values of flags are read.
+//!
+//! Invariant: nothing here looks at the world; a value that can't be read is
+//! answered with the forms that can.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use crate::model::Millis;
+use crate::service::aws;
+
+/// Where the ledgers live.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StateArgs {
+    /// Where the ledgers live [default: $XDG_STATE_HOME/finspace-reset]
+    #[arg(long, value_name = "DIR", env = "FINSPACE_RESET_STATE_DIR", help_heading = "Display", value_hint = ValueHint::DirPath)]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// How to reach the service, as the AWS CLI means it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AwsArgs {
+    /// Exchange AWS credentials for those that FinSpace issues in this environment, and renew them in time
+    #[arg(long, value_name = "ID", help_heading = "AWS")]
+    pub environment_id: Option<String>,
+    /// AWS region
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub region: Option<String>,
+    /// Profile of the AWS config files
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub profile: Option<String>,
+    /// Endpoint that speaks the API
+    #[arg(long, value_name = "URL", help_heading = "AWS", value_hint = ValueHint::Url)]
+    pub endpoint_url: Option<String>,
+    /// PEM file of the certificate authorities to trust
+    #[arg(long, value_name = "FILE", help_heading = "AWS", value_hint = ValueHint::FilePath)]
+    pub ca_bundle: Option<PathBuf>,
+    /// Don't verify the server's certificate
+    #[arg(long, help_heading = "AWS")]
+    pub no_verify_ssl: bool,
+    /// Seconds to wait for a connection; 0 waits for ever
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, help_heading = "AWS")]
+    pub connect_timeout: Duration,
+    /// Seconds to wait for an answer; 0 waits for ever
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, help_heading = "AWS")]
+    pub read_timeout: Duration,
+}
+
+/// `--log-format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// For machines
+    Json,
+}
+
+/// A span of time: 90s, 45m, 2h, 500ms.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a duration like 500ms, 90s, 45m or 2h".to_owned();
+    let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(span).map_err(|_| wrong())
+}
+
+/// A day (its start in UTC) or a moment.
+pub(crate) fn date(text: &str) -> Result<Millis, String> {
+    let moment = text.parse::<jiff::Timestamp>().or_else(|_| format!("{text}T00:00:00Z").parse());
+    moment
+        .map(|at| Millis(at.as_millisecond()))
+        .map_err(|_| "a date like 2026-01-31 or a time like 2026-01-31T08:00:00Z".into())
+}
+
+/// Seconds, with a fraction where wanted.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "a number of seconds, 0 or more".into())
+}
+
+/// A field delimiter: one ASCII character, or `\\t`.
+pub(crate) fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) => Ok(*byte),
+        _ => Err("one ASCII character, or \\t for a tab".into()),
+    }
+}
+
+/// The connection flags; a time-out of 0 is none.
+#[must_use]
+pub(crate) fn connection(aws: &AwsArgs) -> aws::Options {
+    let limit = |time: Duration| (!time.is_zero()).then_some(time);
+    aws::Options {
+        region: aws.region.clone(),
+        profile: aws.profile.clone(),
+        endpoint_url: aws.endpoint_url.clone(),
+        ca_bundle: aws.ca_bundle.clone(),
+        no_verify_ssl: aws.no_verify_ssl,
+        connect_timeout: limit(aws.connect_timeout),
+        read_timeout: limit(aws.read_timeout),
+        environment_id: aws.environment_id.clone(),
+        sign: true,
+    }
+}

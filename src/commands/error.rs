@@ -1,0 +1,116 @@
+//! Every error that can end a command, with the exit code it ends in.
+//!
+//! Invariant: one match decides each code, and it is exhaustive.
+
+use std::path::PathBuf;
+
+use crate::commands::exit::Exit;
+use crate::engine::ledger::LedgerError;
+use crate::engine::ledger::state_dir::StateError;
+use crate::engine::plan::PlanError;
+use crate::engine::results::PublishError;
+use crate::engine::results::encryption::EncryptionError;
+use crate::model::InputError;
+use crate::process::signals::Signal;
+use crate::service::aws::{ConnectionError, Failure};
+
+/// Everything that can end a command early.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant carries its own error's words")]
+pub(super) enum Error {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Input(#[from] InputError),
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    #[error(transparent)]
+    StateDir(#[from] StateError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Encryption(#[from] EncryptionError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// The service does not list its users.
+    #[error("the users can't be listed ({0}); check the credentials, --region and --endpoint-url")]
+    List(Failure),
+    /// Something the system refuses to every program: a thread, a socket.
+    #[error("{0}: {1}; free some of the system's resources and run again")]
+    System(&'static str, #[source] std::io::Error),
+    /// Standard output is gone.
+    #[error("standard output can't be written: {0}; run again with a reader that stays")]
+    Stdout(#[source] std::io::Error),
+}
+
+impl Error {
+    /// The code this error ends in, before any request was sent.
+    #[must_use]
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::StateDir(StateError::Busy { .. }) => Exit::Busy,
+            Self::Check(CheckError::Signalled(signal)) => Exit::Signalled(*signal),
+            Self::Check(CheckError::Refused(_)) | Self::List(_) => Exit::Stopped,
+            Self::Stdout(_) => Exit::NotDurable,
+            Self::Settings(_)
+            | Self::Input(_)
+            | Self::Connection(_)
+            | Self::StateDir(_)
+            | Self::Ledger(_)
+            | Self::Encryption(_)
+            | Self::Publish(_)
+            | Self::Plan(_)
+            | Self::System(..) => Exit::Unusable,
+        }
+    }
+}
+
+/// Flags that don't go together.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    /// An output of neither kind.
+    #[error(
+        "the output {0} ends in neither .csv nor .csv.age; call it .csv for plain text, or .csv.age with -r KEY or -p for an encrypted file"
+    )]
+    Extension(PathBuf),
+    /// A man page of nothing.
+    #[error("there is no command {0:?}; see «finspace-reset --help»")]
+    NoCommand(String),
+    /// An encrypted output for nobody.
+    #[error(
+        "{0} is to be encrypted, and nobody could open it; name a public key with -r or -R, or use -p for a passphrase, or write a plain .csv"
+    )]
+    NoRecipient(PathBuf),
+    /// A plain output with recipients.
+    #[error(
+        "{0} is a plain CSV, and recipients or a passphrase are given; call it {0}.age, or leave out -r, -R and -p"
+    )]
+    PlainWithRecipient(PathBuf),
+    /// Armor without encryption.
+    #[error("-a/--armor is for encrypted output; add -r KEY, -R FILE or -p")]
+    ArmorAlone,
+    /// A binary file on a terminal.
+    #[error("an encrypted file would garble the terminal; add -a/--armor, or redirect standard output")]
+    BinaryOnTerminal,
+    /// Standard input twice.
+    #[error("standard input can't be both the roster and {0}; use a file for one of them")]
+    StdinTwice(&'static str),
+    /// A preview on standard output would mix with its own words.
+    #[error("a summary can't go to standard output; name a file with --summary")]
+    SummaryToStdout,
+}
+
+/// What ends a check early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CheckError {
+    /// The service refuses the caller.
+    #[error("the service refuses to tell of users ({0}); check the credentials and that they are a superuser's")]
+    Refused(Failure),
+    /// A signal.
+    #[error("stopped while users were checked; nothing was reset")]
+    Signalled(Signal),
+}

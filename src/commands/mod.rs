@@ -1,0 +1,138 @@
+//! The command line: what the program can be asked to do, and who does it.
+//!
+//! Invariant: one file a command, with its flags and its work. Nothing below
+//! this folder knows the command line, its errors or its exit codes; help,
+//! completions and man pages all come from these definitions.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand};
+
+use crate::ui::Printer;
+use crate::{awscli, process, ui};
+use args::LogFormat;
+use error::Error;
+use exit::Exit;
+
+mod args;
+mod close;
+mod completions;
+mod decrypt;
+mod error;
+mod exit;
+mod help;
+mod keygen;
+mod list_users;
+mod man;
+mod output;
+mod report;
+mod run;
+mod simulator;
+mod status;
+
+/// The version, and the commit it was built from where that is known.
+pub(crate) const VERSION: &str = env!("FINSPACE_RESET_VERSION");
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Reset the passwords of many Amazon FinSpace users from a CSV, safely and once each
+#[derive(Debug, Parser)]
+#[command(name = "finspace-reset", version = VERSION, styles = STYLES, after_help = help::SHORT, after_long_help = help::LONG, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Reset everyone in a CSV
+    #[command(after_long_help = help::RUN)]
+    Run(Box<run::RunArgs>),
+    /// Tell what the ledgers know
+    Status(status::StatusArgs),
+    /// Erase a batch's sealed passwords; its history stays
+    Close(close::CloseArgs),
+    /// Write a page about a batch for the incident's file; no password on it
+    Report(report::ReportArgs),
+    /// Serve the simulated API on loopback
+    Simulator(simulator::SimulatorArgs),
+    /// Open an encrypted result (any age tool can, too)
+    Decrypt(decrypt::DecryptArgs),
+    /// Make an age identity
+    Keygen(keygen::KeygenArgs),
+    /// Write a CSV of the users FinSpace knows
+    ListUsers(list_users::ListUsersArgs),
+    /// Reset one user, in place of «aws finspace-data reset-user-password»
+    #[command(after_help = awscli::EXAMPLES, display_name = "finspace-reset")]
+    ResetUserPassword(Box<awscli::ResetUserPasswordArgs>),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print a man page, or write all of them to a folder
+    Man(man::ManArgs),
+}
+
+/// Runs a command line and returns its exit status.
+pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
+    process::harden();
+    let cli = match awscli::plain_words::<Cli>(words.collect()) {
+        Ok(words) => Cli::parse_from(words),
+        Err(refusal) => return awscli::refuse(&refusal, &Printer::new(false)),
+    };
+    let quiet = matches!(&cli.command, Command::Run(args) if args.quiet);
+    let printer = Printer::new(quiet);
+    match cli.command {
+        Command::ResetUserPassword(args) => reset_user_password(*args, &printer),
+        command => {
+            if let Command::Run(args) = &command {
+                ui::log::start(&printer, args.verbose, args.log_format == LogFormat::Json);
+            }
+            let exit = dispatch(command, &printer).unwrap_or_else(|error| {
+                printer.error(error.to_string());
+                error.exit()
+            });
+            ExitCode::from(exit.code())
+        }
+    }
+}
+
+fn dispatch(command: Command, printer: &Printer) -> Result<Exit, Error> {
+    match command {
+        Command::Run(args) => block_on(run::run(*args, printer))?,
+        Command::Status(args) => status::run(&args, printer),
+        Command::Close(args) => close::run(&args, printer),
+        Command::Report(args) => report::run(&args, printer),
+        Command::Simulator(args) => block_on(simulator::run(args, printer))?,
+        Command::Decrypt(args) => decrypt::run(&args),
+        Command::Keygen(args) => keygen::run(&args, printer),
+        Command::ListUsers(args) => block_on(list_users::run(args, printer))?,
+        Command::Completions(args) => completions::run(&args, printer),
+        Command::Man(args) => man::run(&args, printer),
+        Command::ResetUserPassword(_) => unreachable!("it has exit codes of its own"),
+    }
+}
+
+/// Runs the island that keeps the AWS CLI's exit codes.
+fn reset_user_password(args: awscli::ResetUserPasswordArgs, printer: &Printer) -> ExitCode {
+    if args.debug {
+        ui::log::start(printer, ui::log::EVERY_ANSWER, false);
+    }
+    match block_on(awscli::run(args, printer)) {
+        Ok(code) => code,
+        Err(error) => awscli::refuse(&awscli::Refusal::general(error.to_string()), printer),
+    }
+}
+
+/// Runs `work` on one thread: the fastest runtime for one dispatcher. The
+/// ledger and the signals have threads of their own.
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.map_err(|error| Error::System("no asynchronous runtime", error))?.block_on(work))
+}

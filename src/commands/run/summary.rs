@@ -1,0 +1,262 @@
+//! What a run came to: for people on standard error, for machines as JSON.
+//!
+//! Invariant: both say the same, and neither holds a secret.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::commands::error::Error;
+use crate::commands::exit::Exit;
+use crate::engine::ledger::Doubt;
+use crate::engine::results::{self, PublishError};
+use crate::model::{Counts, Millis, Tally};
+use crate::ui::format::{human, pace};
+
+/// How many causes of failure are told.
+const CAUSES: usize = 5;
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub(super) struct Summary {
+    /// How it ends.
+    pub exit: Exit,
+    /// Why it stopped early, if it did.
+    pub stopped: Option<String>,
+    /// The batch.
+    pub batch: String,
+    /// Where requests went.
+    pub target: String,
+    /// Whose credentials signed them.
+    pub identity: String,
+    /// Where the results are, if they were written.
+    pub output: Option<String>,
+    /// How to open them.
+    pub opening: Option<String>,
+    /// When it began.
+    pub started_at: Millis,
+    /// How long it took.
+    pub took: Duration,
+    /// Where the rows stand now.
+    pub counts: Counts,
+    /// What this run did.
+    pub tally: Tally,
+    /// The ceiling, as typed.
+    pub rate: String,
+    /// Users in doubt.
+    pub doubt: Doubt,
+    /// Why users failed or are in doubt: code, how many, the first one's line.
+    pub causes: Vec<(String, u64, u64)>,
+    /// Whether the batch is closed.
+    pub closed: bool,
+    /// Whether `--limit` held users back.
+    pub limited: bool,
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    exit_code: u8,
+    meaning: &'static str,
+    stopped_because: Option<&'a str>,
+    batch: &'a str,
+    target: &'a str,
+    identity: &'a str,
+    output: Option<&'a str>,
+    started_at: String,
+    ended_at: String,
+    seconds: f64,
+    counts: Counts,
+    this_run: ThisRun,
+    rate: RateJson<'a>,
+    in_doubt: InDoubt,
+    causes: Vec<Cause<'a>>,
+    closed: bool,
+}
+
+#[derive(Serialize)]
+struct Cause<'a> {
+    error_code: &'a str,
+    users: u64,
+    first_line: u64,
+}
+
+#[derive(Serialize)]
+struct ThisRun {
+    succeeded: u64,
+    failed: u64,
+    unknown: u64,
+    reset_again: u64,
+    requests: u64,
+    retried: u64,
+    throttled: u64,
+}
+
+#[derive(Serialize)]
+struct RateJson<'a> {
+    ceiling: &'a str,
+    achieved: f64,
+    found: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct InDoubt {
+    users: u64,
+    can_settle: u64,
+    until: Option<String>,
+}
+
+impl Summary {
+    fn achieved(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+        // The first request leaves at once; the pace is what the others keep.
+        let requests = self.tally.requests.saturating_sub(1) as f64;
+        requests / self.tally.sending.as_secs_f64().max(0.001)
+    }
+
+    /// Writes the JSON form to a file.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub(super) fn write_json(&self, path: &Path) -> Result<(), Error> {
+        let json = Json {
+            exit_code: self.exit.code(),
+            meaning: self.exit.meaning(),
+            stopped_because: self.stopped.as_deref(),
+            batch: &self.batch,
+            target: &self.target,
+            identity: &self.identity,
+            output: self.output.as_deref(),
+            started_at: self.started_at.to_string(),
+            ended_at: self.started_at.plus(self.took).to_string(),
+            seconds: self.took.as_secs_f64(),
+            counts: self.counts,
+            this_run: ThisRun {
+                succeeded: self.tally.reset,
+                failed: self.tally.failed,
+                unknown: self.tally.unknown,
+                reset_again: self.tally.reset_again,
+                requests: self.tally.requests,
+                retried: self.tally.retried,
+                throttled: self.tally.throttled,
+            },
+            rate: RateJson { ceiling: &self.rate, achieved: self.achieved(), found: self.tally.rate_found },
+            in_doubt: InDoubt {
+                users: self.doubt.users,
+                can_settle: self.doubt.can_settle,
+                until: self.doubt.until.map(|until| Millis(until).to_string()),
+            },
+            causes: self
+                .causes
+                .iter()
+                .map(|(error_code, users, first_line)| Cause { error_code, users: *users, first_line: *first_line })
+                .collect(),
+            closed: self.closed,
+        };
+        let path = results::Destination::resolve(path)?;
+        let failed = |error| PublishError::Write(path.clone(), error);
+        // A summary is this program's to write over: it holds nothing that a
+        // later one doesn't.
+        results::replace(
+            &path,
+            None,
+            &|_| true,
+            |output| {
+                serde_json::to_writer_pretty(&mut *output, &json).map_err(|error| failed(error.into()))?;
+                writeln!(output).map_err(failed)?;
+                Ok(())
+            },
+            |_| Ok(()),
+        )
+    }
+
+    /// The lines for people.
+    #[must_use]
+    pub(super) fn lines(&self) -> Vec<String> {
+        let Counts { rows, succeeded, failed, unknown, invalid, duplicate, excluded, pending, reset_again } =
+            self.counts;
+        let mut parts = vec![format!("{succeeded} reset")];
+        for (count, word) in [
+            (failed, "failed"),
+            (unknown, "unknown"),
+            (pending, "pending"),
+            (invalid, "invalid"),
+            (duplicate, if duplicate == 1 { "duplicate" } else { "duplicates" }),
+            (excluded, "excluded"),
+        ] {
+            if count > 0 {
+                parts.push(format!("{count} {word}"));
+            }
+        }
+        let plural = if rows == 1 { "row" } else { "rows" };
+        let mut lines = vec![format!("batch {}: {rows} {plural}, {}", self.batch, parts.join(", "))];
+        for (code, users, line) in self.causes.iter().take(CAUSES) {
+            lines.push(format!("  {users} × {code}, first in line {line}"));
+        }
+        if self.causes.len() > CAUSES {
+            lines.push(format!("  and {} more causes; the output names each", self.causes.len() - CAUSES));
+        }
+        if reset_again > 0 {
+            lines.push(format!("reset again: {reset_again} (an answer was lost and its token had expired)"));
+        }
+        if self.tally.requests > 0 {
+            let mut line = format!(
+                "{} requests in {}, {:.1}/s of {}",
+                self.tally.requests,
+                human(self.tally.sending),
+                self.achieved(),
+                self.rate
+            );
+            if self.tally.retried > 0 {
+                line.push_str(&format!(", {} retried", self.tally.retried));
+            }
+            if self.tally.throttled > 0 {
+                line.push_str(&format!(", {} throttled", self.tally.throttled));
+            }
+            if let Some(found) = self.tally.rate_found {
+                line.push_str(&format!("; the service takes about {}", pace(found)));
+            }
+            lines.push(line);
+        }
+        if let Some(why) = &self.stopped {
+            lines.push(format!("stopped: {why}"));
+        }
+        if let Some(output) = &self.output {
+            lines.push(format!("results: {output}"));
+        }
+        lines.extend(self.opening.clone());
+        lines.extend(self.next_step());
+        lines
+    }
+
+    fn next_step(&self) -> Option<String> {
+        let left = self.counts.to_do();
+        if self.target == crate::model::Target::Simulated.to_string() {
+            return None;
+        }
+        if unknown_can_wait(&self.doubt) {
+            let until = Millis(self.doubt.until.unwrap_or_default());
+            return Some(format!(
+                "next: run the same command again by {until}: the answers of {} of {} unknown users can still be had without a new reset",
+                self.doubt.can_settle, self.doubt.users
+            ));
+        }
+        if self.closed {
+            return (left > 0)
+                .then(|| format!("next: the batch is closed; put the {left} users left into a roster of their own"));
+        }
+        if left > 0 {
+            let what =
+                if self.limited && self.counts.pending > 0 { "to go on with the rest" } else { "to try them again" };
+            return Some(format!(
+                "next: run the same command again {what}: {left} of {} users are still to do",
+                left + self.counts.succeeded
+            ));
+        }
+        None
+    }
+}
+
+fn unknown_can_wait(doubt: &Doubt) -> bool {
+    doubt.can_settle > 0
+}

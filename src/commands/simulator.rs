@@ -1,0 +1,104 @@
+//! `simulator`: serves the simulated API on loopback until a signal comes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+
+use super::args::duration;
+use crate::commands::error::Error;
+use crate::commands::exit::Exit;
+use crate::model::InputError;
+use crate::process::signals::Shutdown;
+use crate::simulator::{ACCESS_KEY_ID, Config, Population, REGION, Replay, SECRET_ACCESS_KEY, Simulator};
+use crate::ui::Printer;
+
+/// Flags of `simulator`.
+#[derive(Debug, Args)]
+pub(crate) struct SimulatorArgs {
+    /// Address to listen on; loopback only
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: std::net::SocketAddr,
+    /// CSV of the users there are [default: anyone but IDs that begin with «missing»]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub users: Option<PathBuf>,
+    /// How long a client token is remembered
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m")]
+    pub token_ttl: Duration,
+    /// A repeated token answers with a new password instead of the same one
+    #[arg(long)]
+    pub new_password_on_replay: bool,
+    /// Requests a second that are let through: 500, or a schedule like 500:10s,100:10s,800; with ,counted each second's requests are counted, else a bucket fills
+    #[arg(long, value_name = "QUOTA")]
+    pub quota: Option<crate::simulator::Quota>,
+    /// Time an answer takes
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0ms")]
+    pub latency: Duration,
+    /// Random time on top of it
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0ms")]
+    pub jitter: Duration,
+    /// Faults by probability, like drop-after=0.03,error-before=0.01
+    #[arg(long, value_name = "FAULTS")]
+    pub faults: Option<crate::simulator::Faults>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub seed: u64,
+    /// Life of the credentials that are issued [default: as asked for]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub credential_life: Option<Duration>,
+}
+
+/// Serves the simulated API until a signal comes.
+///
+/// # Errors
+/// The users can't be read, or the address can't be had.
+pub(super) async fn run(args: SimulatorArgs, printer: &Printer) -> Result<Exit, Error> {
+    let population = match &args.users {
+        None => Population::Anyone,
+        Some(path) => {
+            let name = path.display().to_string();
+            let wrong = |what: String| InputError::new(&name, what, "see «finspace-reset simulator --help»");
+            let file = std::fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
+            Population::from_csv(file).map_err(|error| wrong(error.to_string()))?
+        }
+    };
+    let shutdown = Shutdown::listen().map_err(|error| Error::System("no signal handlers", error))?;
+    let config = Config {
+        listen: args.listen,
+        population,
+        token_ttl: args.token_ttl,
+        quota: args.quota,
+        latency: args.latency,
+        jitter: args.jitter,
+        faults: args.faults.unwrap_or_default(),
+        seed: args.seed,
+        credential_life: args.credential_life,
+        replay: if args.new_password_on_replay { Replay::NewPassword } else { Replay::SameAnswer },
+        ..Config::default()
+    };
+    if !args.listen.ip().is_loopback() {
+        let error = std::io::Error::other(format!("{} is not a loopback address", args.listen));
+        return Err(Error::System("the simulator serves this machine alone", error));
+    }
+    let simulator =
+        Simulator::bind(config).await.map_err(|error| Error::System("the simulator can't listen", error))?;
+    let endpoint = simulator.endpoint();
+    let lines = format!(
+        "export AWS_ENDPOINT_URL_FINSPACE_DATA={endpoint}\n\
+         export AWS_ENDPOINT_URL={endpoint}\n\
+         export AWS_REGION={REGION}\n\
+         export AWS_ACCESS_KEY_ID={ACCESS_KEY_ID}\n\
+         export AWS_SECRET_ACCESS_KEY={SECRET_ACCESS_KEY}\n\
+         unset AWS_SESSION_TOKEN AWS_PROFILE\n"
+    );
+    printer.note(format!(
+        "serving the simulated API at {endpoint} until a signal comes; any AWS SDK or CLI talks to it with:"
+    ));
+    printer.data(&lines).map_err(Error::Stdout)?;
+    simulator
+        .serve(async {
+            shutdown.requested().await;
+        })
+        .await;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,228 @@
+//! `status` and `close`: what the ledgers know, and the end of a batch.
+//!
+//! Invariant: `status` opens no key and sends nothing; both work on a batch
+//! whose roster is long gone.
+
+use std::path::Path;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::commands::args::{LogFormat, StateArgs};
+use crate::commands::error::Error;
+use crate::commands::exit::Exit;
+use crate::engine::ledger::state_dir::{StateDir, StateError};
+use crate::engine::ledger::{Doubt, Ledger, LedgerError, LedgerPaths, RunRecord};
+use crate::model::{BatchName, Counts, Millis, TOKEN_WINDOW};
+use crate::ui::Printer;
+
+/// Flags of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Tell about this batch in detail
+    pub batch: Option<BatchName>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub format: LogFormat,
+    /// Where the ledgers live
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+/// What a ledger knows of its batch.
+#[derive(Serialize)]
+#[allow(missing_docs, reason = "the names are those of the JSON form")]
+pub(super) struct BatchStatus {
+    pub batch: String,
+    pub target: String,
+    pub state: &'static str,
+    pub created_at: Option<String>,
+    pub closed_at: Option<String>,
+    pub closed_why: Option<String>,
+    pub running: Option<String>,
+    pub counts: Counts,
+    pub in_doubt: Doubt,
+    pub doubt_until: Option<String>,
+    pub output: Option<String>,
+    written_at: Option<String>,
+    last_error: Option<LastError>,
+    pub runs: Vec<RunRecord>,
+}
+
+#[derive(Serialize)]
+struct LastError {
+    code: String,
+    message: String,
+    line: u64,
+}
+
+/// Runs `finspace-reset status`.
+///
+/// # Errors
+/// The state folder or a ledger can't be read.
+pub(super) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Error> {
+    let state = StateDir::locate(args.state.state_dir.as_deref())?;
+    let states = [state.clone(), state.simulated()];
+    let mut found = Vec::new();
+    let mut exit = Exit::Success;
+    for state in &states {
+        for batch in state.batches()? {
+            if args.batch.as_ref().is_some_and(|wanted| *wanted != batch) {
+                continue;
+            }
+            let known = Ledger::read(&LedgerPaths::new(state.folder(), &batch));
+            match known.and_then(|mut ledger| BatchStatus::of(&mut ledger, state, &batch)) {
+                Ok(known) => found.push(known),
+                // One bad ledger must not hide the others.
+                Err(error) => {
+                    printer.error(error.to_string());
+                    exit = Exit::Unusable;
+                }
+            }
+        }
+    }
+    if let (Some(batch), true, Exit::Success) = (&args.batch, found.is_empty(), exit) {
+        return Err(StateError::NoBatch(batch.to_string(), state.folder().to_owned()).into());
+    }
+    let text = match (args.format, &args.batch) {
+        (LogFormat::Json, _) => serde_json::to_string_pretty(&found).unwrap_or_default() + "\n",
+        (LogFormat::Text, Some(_)) => found.iter().map(detail).collect(),
+        (LogFormat::Text, None) if found.is_empty() && exit == Exit::Success => "no batches yet\n".into(),
+        (LogFormat::Text, None) => table(&found),
+    };
+    printer.data(&text).map_err(Error::Stdout)?;
+    Ok(exit)
+}
+
+/// The state folder that holds the batch: the real one, else that of rehearsals.
+///
+/// # Errors
+/// Neither does.
+pub(super) fn find(named: Option<&Path>, batch: &BatchName) -> Result<StateDir, StateError> {
+    let state = StateDir::locate(named)?;
+    let holds = |state: &StateDir| LedgerPaths::new(state.folder(), batch).ledger.exists();
+    let missing = StateError::NoBatch(batch.to_string(), state.folder().to_owned());
+    [state.clone(), state.simulated()].into_iter().find(holds).ok_or(missing)
+}
+
+impl BatchStatus {
+    /// Reads what `ledger` knows of the batch.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub(super) fn of(ledger: &mut Ledger, state: &StateDir, batch: &BatchName) -> Result<Self, LedgerError> {
+        let running = state.holder(batch);
+        if running.is_none() {
+            // Passwords that have expired need not wait for a run to be erased. A
+            // ledger that can't be written says so when a run needs it.
+            let _ = ledger.close_if_due();
+        }
+        let closed_at = ledger.closed_at()?;
+        let publication = ledger.publications()?.into_iter().next();
+        let in_doubt = ledger.doubt(TOKEN_WINDOW)?;
+        let mut counts = ledger.counts()?;
+        if running.is_none() {
+            // What a killed run left in flight is in doubt, not merely still to do.
+            counts.unknown += in_doubt.in_flight;
+            counts.pending = counts.pending.saturating_sub(in_doubt.in_flight);
+        }
+        Ok(Self {
+            batch: batch.to_string(),
+            target: ledger.target()?,
+            state: if closed_at.is_some() { "closed" } else { "open" },
+            created_at: ledger.get("created_at")?.and_then(|at| at.parse().ok()).map(|at| Millis(at).to_string()),
+            closed_at: closed_at.map(|at| at.to_string()),
+            closed_why: ledger.get("closed_why")?,
+            running,
+            counts,
+            in_doubt,
+            doubt_until: in_doubt.until.map(|until| Millis(until).to_string()),
+            output: publication.as_ref().map(|file| file.path.clone()),
+            written_at: publication.map(|file| Millis(file.at).to_string()),
+            last_error: ledger.last_error()?.map(|(code, message, line)| LastError { code, message, line }),
+            runs: ledger.runs()?,
+        })
+    }
+}
+
+/// How a run ended.
+#[must_use]
+pub(super) fn ending(run: &RunRecord, going_on: bool) -> String {
+    match (&run.ending, run.exit_code) {
+        (Some(ending), Some(code)) => format!("exit {code}, {ending}"),
+        _ if going_on => "going on".into(),
+        _ => "ended without a word".into(),
+    }
+}
+
+fn table(batches: &[BatchStatus]) -> String {
+    let mut rows =
+        vec![["BATCH", "STATE", "ROWS", "RESET", "FAILED", "UNKNOWN", "PENDING", "TARGET"].map(str::to_owned)];
+    for batch in batches {
+        let Counts { rows: all, succeeded, failed, unknown, pending, .. } = batch.counts;
+        let state = if batch.running.is_some() { "running" } else { batch.state };
+        rows.push([
+            batch.batch.clone(),
+            state.into(),
+            all.to_string(),
+            succeeded.to_string(),
+            failed.to_string(),
+            unknown.to_string(),
+            pending.to_string(),
+            batch.target.clone(),
+        ]);
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING);
+    for row in rows {
+        table.add_row(row);
+    }
+    table.lines().fold(String::new(), |text, line| text + line.trim() + "\n")
+}
+
+fn detail(batch: &BatchStatus) -> String {
+    let counts = batch.counts;
+    let mut lines = vec![
+        ("batch", batch.batch.clone()),
+        ("target", batch.target.clone()),
+        (
+            "state",
+            match (&batch.running, &batch.closed_at) {
+                (Some(process), _) => format!("running, process {process}"),
+                (None, Some(at)) => format!("closed at {at}: {}", batch.closed_why.as_deref().unwrap_or_default()),
+                (None, None) => "open".into(),
+            },
+        ),
+        ("rows", counts.rows.to_string()),
+        ("reset", counts.succeeded.to_string()),
+        ("failed", counts.failed.to_string()),
+        ("unknown", counts.unknown.to_string()),
+        ("pending", counts.pending.to_string()),
+        ("invalid", counts.invalid.to_string()),
+        ("duplicates", counts.duplicate.to_string()),
+        ("excluded", counts.excluded.to_string()),
+        ("reset again", counts.reset_again.to_string()),
+    ];
+    if batch.in_doubt.in_flight > 0 {
+        let what =
+            if batch.running.is_some() { "claimed by the run" } else { "left by a run that was stopped; run again" };
+        lines.push(("in flight", format!("{}, {what}", batch.in_doubt.in_flight)));
+    }
+    if let Some(until) = &batch.doubt_until {
+        lines.push((
+            "in doubt",
+            format!("{} can be settled without a new reset until {until}", batch.in_doubt.can_settle),
+        ));
+    }
+    if let Some(output) = &batch.output {
+        lines.push(("output", format!("{output}, written at {}", batch.written_at.as_deref().unwrap_or("?"))));
+    }
+    if let Some(LastError { code, message, line }) = &batch.last_error {
+        lines.push(("last error", format!("line {line}: {code}: {message}")));
+    }
+    for run in &batch.runs {
+        let end = ending(run, batch.running.is_some());
+        lines.push(("run", format!("{} by {} on {}: {end}", Millis(run.started_at), run.identity, run.host)));
+    }
+    lines.iter().map(|(name, value)| format!("{name:<13}{value}\n")).collect()
+}

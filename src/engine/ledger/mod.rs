@@ -1,0 +1,349 @@
+//! The ledger: the durable record of one batch, one SQLite file.
+//!
+//! Invariant: a claim is durable before a request of its users may leave, and
+//! an outcome before it counts. Outcomes are only ever appended; a user's state
+//! is its newest one. Passwords rest sealed, apart from all else, so that
+//! closing the batch can remove them and leave the history.
+
+use std::collections::HashSet;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use crate::engine::ledger::vault::Vault;
+use crate::model::{BatchName, Millis, Outcome, Status, Target};
+use crate::process::failpoint;
+
+mod close;
+mod error;
+mod history;
+mod import;
+mod queue;
+mod read;
+mod recover;
+mod schema;
+pub(crate) mod state_dir;
+pub(crate) mod vault;
+mod writer;
+
+pub(crate) use crate::model::RowKind;
+pub(crate) use error::LedgerError;
+pub(crate) use history::Activity;
+pub(crate) use import::NewRow;
+pub(crate) use read::{Doubt, LedgerRow, Publication, RunRecord};
+pub(crate) use writer::{Claim, Event, PaceSample, Writer};
+
+/// A run's claims and outcomes are numbered within this many.
+const SEQ_PER_RUN: i64 = 1 << 40;
+
+/// The two files of a batch in the state folder.
+#[derive(Clone, Debug)]
+pub(crate) struct LedgerPaths {
+    /// The SQLite file.
+    pub ledger: PathBuf,
+    /// The sealing key beside it.
+    pub key: PathBuf,
+}
+
+impl LedgerPaths {
+    /// The files of `batch` in `folder`.
+    #[must_use]
+    pub(crate) fn new(folder: &Path, batch: &BatchName) -> Self {
+        Self { ledger: folder.join(format!("{batch}.ledger")), key: folder.join(format!("{batch}.key")) }
+    }
+}
+
+/// A batch's ledger.
+pub(crate) struct Ledger {
+    db: Connection,
+    place: LedgerPaths,
+    batch: String,
+    vault: Option<Vault>,
+    run: i64,
+    next_seq: i64,
+    /// What is numbered above this was recorded by this run.
+    run_start: i64,
+}
+
+impl Ledger {
+    /// Starts the ledger of a new batch, and its key.
+    ///
+    /// # Errors
+    /// The files can't be made.
+    pub(crate) fn create(place: &LedgerPaths, batch: &BatchName, target: &Target) -> Result<Self, LedgerError> {
+        let about = |error| LedgerError::of(&place.ledger, error);
+        let failed = |_| LedgerError::ReadOnly(place.ledger.clone());
+        // A key without a ledger is left by a crash right here, and seals nothing.
+        Vault::destroy(&place.key)?;
+        let vault = Vault::create(&place.key, batch.as_str())?;
+        // It gets its name when it is whole: a ledger that is there is never
+        // half made. SQLite gives its side files the mode of the main one.
+        let unfinished = place.ledger.with_extension("ledger-new");
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = unfinished.clone().into_os_string();
+            name.push(suffix);
+            let _ = fs::remove_file(name);
+        }
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failed)?;
+        let db = Connection::open(&unfinished).map_err(about)?;
+        schema::create(&db).map_err(about)?;
+        let mut ledger = Self {
+            db,
+            place: place.clone(),
+            batch: batch.to_string(),
+            vault: Some(vault),
+            run: 0,
+            next_seq: 0,
+            run_start: 0,
+        };
+        ledger.set("name", batch.as_str())?;
+        ledger.set("target", &target.to_string())?;
+        ledger.set("created_at", &Millis::now().0.to_string())?;
+        ledger.set("program", env!("CARGO_PKG_VERSION"))?;
+        drop(ledger.db);
+        failpoint::hit("ledger-made");
+        fs::rename(&unfinished, &place.ledger).map_err(failed)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        ledger.db = schema::open(&place.ledger, flags)?;
+        Ok(ledger)
+    }
+
+    /// Opens a batch's ledger for a run, if there is one.
+    ///
+    /// # Errors
+    /// It is damaged, newer, of another program, or not accessible.
+    pub(crate) fn open(place: &LedgerPaths) -> Result<Option<Self>, LedgerError> {
+        if let Err(error) = std::fs::metadata(&place.ledger)
+            && error.kind() == std::io::ErrorKind::NotFound
+        {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self::from_db(place, schema::open(&place.ledger, flags)?).map(Some)
+    }
+
+    /// Opens a ledger to read its history; a run may be writing to it.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub(crate) fn read(place: &LedgerPaths) -> Result<Self, LedgerError> {
+        // Read-write where possible: reading a WAL whose run was killed needs it.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = schema::open(&place.ledger, flags).or_else(|error| match error {
+            LedgerError::ReadOnly(_) => {
+                schema::open(&place.ledger, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            }
+            error => Err(error),
+        })?;
+        Self::from_db(place, db)
+    }
+
+    fn from_db(place: &LedgerPaths, db: Connection) -> Result<Self, LedgerError> {
+        let mut ledger =
+            Self { db, place: place.clone(), batch: String::new(), vault: None, run: 0, next_seq: 0, run_start: 0 };
+        let missing =
+            |what: &str| LedgerError::Damaged { path: place.ledger.clone(), what: format!("its {what} is missing") };
+        ledger.batch = ledger.get("name")?.ok_or_else(|| missing("batch name"))?;
+        Ok(ledger)
+    }
+
+    /// Opens the sealing key, without which no password can be written or read,
+    /// and tries it on a password that is there.
+    ///
+    /// # Errors
+    /// The key is missing or wrong.
+    pub(crate) fn unlock(&mut self) -> Result<(), LedgerError> {
+        if self.vault.is_some() {
+            return Ok(());
+        }
+        let vault = Vault::open(&self.place.key, &self.batch)?;
+        let sealed: Option<(String, Vec<u8>)> = self
+            .db
+            .query_row("SELECT u.user_id, p.sealed FROM passwords p JOIN users u ON u.n = p.n LIMIT 1", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()
+            .map_err(|error| self.error(error))?;
+        if let Some((user_id, sealed)) = sealed {
+            vault.unseal(&user_id, &sealed)?;
+        }
+        self.vault = Some(vault);
+        Ok(())
+    }
+
+    /// Refuses a run against another target than the batch's.
+    ///
+    /// # Errors
+    /// The targets differ.
+    pub(crate) fn expect_target(&self, target: &Target) -> Result<(), LedgerError> {
+        let theirs = self.target()?;
+        let ours = target.to_string();
+        if theirs == ours {
+            return Ok(());
+        }
+        Err(LedgerError::OtherTarget { batch: self.batch.clone(), theirs, ours })
+    }
+
+    /// The target as the ledger names it.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn target(&self) -> Result<String, LedgerError> {
+        Ok(self.get("target")?.unwrap_or_default())
+    }
+
+    /// A fact of the batch by its name.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn get(&self, key: &str) -> Result<Option<String>, LedgerError> {
+        self.db
+            .query_row("SELECT value FROM batch WHERE key = ?1", [key], |row| row.get(0))
+            .optional()
+            .map_err(|error| self.error(error))
+    }
+
+    /// Keeps a fact of the batch.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub(crate) fn set(&self, key: &str, value: &str) -> Result<(), LedgerError> {
+        self.db
+            .execute("INSERT OR REPLACE INTO batch (key, value) VALUES (?1, ?2)", [key, value])
+            .map(drop)
+            .map_err(|error| self.error(error))
+    }
+
+    /// Begins a run: numbers it, and settles what an earlier run left in flight
+    /// as `unknown`. Tells how many users that were.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub(crate) fn begin_run(&mut self, identity: &str, window: Duration) -> Result<u64, LedgerError> {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        self.db
+            .execute(
+                "INSERT INTO runs (started_at, pid, host, identity) VALUES (?1, ?2, ?3, ?4)",
+                params![Millis::now().0, std::process::id(), host, identity],
+            )
+            .map_err(|error| self.error(error))?;
+        self.run = self.db.last_insert_rowid();
+        self.next_seq = self.run * SEQ_PER_RUN;
+        let settled = self.recover_in_flight(window).map_err(|error| self.error(error))?;
+        self.run_start = self.next_seq;
+        Ok(settled)
+    }
+
+    /// Records users whom FinSpace does not know as failed, without a request;
+    /// this run does not try them.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub(crate) fn fail_unasked(&mut self, missing: &HashSet<String>) -> Result<(), LedgerError> {
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let path = self.place.ledger.clone();
+        let fail = |error| LedgerError::of(&path, error);
+        self.db.execute_batch("BEGIN IMMEDIATE").map_err(fail)?;
+        for user_id in missing {
+            let known = self.db.query_row("SELECT n FROM users WHERE user_id = ?1", [user_id], |row| row.get(0));
+            let Some(number) = known.optional().map_err(fail)? else { continue };
+            let outcome = Outcome {
+                number,
+                status: Status::Failed,
+                at: Millis::now(),
+                attempts: 0,
+                doubtful_since: None,
+                again: false,
+                request_id: None,
+                error_code: Some("ResourceNotFoundException".into()),
+                error_message: Some("FinSpace does not know this user (--check-users); no reset was sent".into()),
+                password: None,
+            };
+            self.append(&outcome, None).map_err(fail)?;
+        }
+        self.db.execute_batch("COMMIT").map_err(fail)
+    }
+
+    /// Ends a run with its exit code and what it came to.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub(crate) fn end_run(&self, exit_code: u8, ending: &str) -> Result<(), LedgerError> {
+        self.db
+            .execute(
+                "UPDATE runs SET ended_at = ?1, exit_code = ?2, ending = ?3 WHERE run = ?4",
+                params![Millis::now().0, exit_code, ending, self.run],
+            )
+            .map(drop)
+            .map_err(|error| self.error(error))
+    }
+
+    /// Appends an outcome within the transaction that is open.
+    fn append(&mut self, outcome: &Outcome, sealed: Option<&[u8]>) -> rusqlite::Result<()> {
+        self.next_seq += 1;
+        self.db
+            .prepare_cached(
+                "INSERT INTO outcomes (n, seq, status, at, since, attempts, again, request_id, code, message)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                outcome.number,
+                self.next_seq,
+                outcome.status as u8,
+                outcome.at.0,
+                outcome.doubtful_since.map(|since| since.0),
+                outcome.attempts,
+                outcome.again,
+                outcome.request_id,
+                outcome.error_code,
+                outcome.error_message,
+            ])?;
+        if let Some(sealed) = sealed {
+            self.db
+                .prepare_cached("INSERT OR REPLACE INTO passwords (n, sealed) VALUES (?1, ?2)")?
+                .execute(params![outcome.number, sealed])?;
+        }
+        Ok(())
+    }
+
+    /// Remembers a file's digest before it is put in its place, so that this
+    /// batch knows its own output again even after a crash right behind.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub(crate) fn record_publication(&self, path: &str, digest: &str) -> Result<(), LedgerError> {
+        self.db
+            .execute(
+                "INSERT OR REPLACE INTO publications (digest, path, at) VALUES (?1, ?2, ?3)",
+                params![digest, path, Millis::now().0],
+            )
+            .map(drop)
+            .map_err(|error| self.error(error))
+    }
+
+    /// A user's newest status, and whether it may have been reset again.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn standing(&self, user_id: &str) -> Result<(Status, bool), LedgerError> {
+        let find = || -> rusqlite::Result<Option<(Status, bool)>> {
+            self.db
+                .prepare_cached(
+                    "SELECT o.status, o.again FROM users u JOIN outcomes o ON o.n = u.n
+                     WHERE u.user_id = ?1 ORDER BY o.seq DESC LIMIT 1",
+                )?
+                .query_row([user_id], |row| Ok((read::status(row, 0)?, row.get(1)?)))
+                .optional()
+        };
+        Ok(find().map_err(|error| self.error(error))?.unwrap_or((Status::Pending, false)))
+    }
+
+    fn error(&self, error: rusqlite::Error) -> LedgerError {
+        LedgerError::of(&self.place.ledger, error)
+    }
+}

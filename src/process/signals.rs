@@ -1,0 +1,147 @@
+//! Signals: the first one asks for an orderly end, the second one leaves.
+//!
+//! Invariant: this is the one place that ends the process without returning
+//! from `main`; the ledger needs no more than that to be intact. Signals are
+//! heard in a thread of their own, so that a long publication hears them too.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+/// What asked for the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// SIGTERM, or the terminal or a pipe that is gone.
+    Terminate,
+}
+
+impl Signal {
+    /// The shell's exit code for it.
+    #[must_use]
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+        }
+    }
+}
+
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
+const SIGXFSZ: i32 = 25;
+
+/// A handle on the wish to end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shutdown {
+    first: Arc<AtomicI32>,
+    wake: Arc<Notify>,
+}
+
+impl Shutdown {
+    /// Starts to listen for SIGINT, SIGTERM and SIGHUP.
+    ///
+    /// # Errors
+    /// The handlers can't be installed.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let shutdown = Self::default();
+        let heard = shutdown.clone();
+        let (ready, installed) = std::sync::mpsc::channel();
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                    return;
+                }
+            };
+            runtime.block_on(async move {
+                let install = || -> io::Result<_> {
+                    // A file-size limit is to be an error of the write, not the
+                    // process's end: having a handler is enough for that.
+                    drop(signal(SignalKind::from_raw(SIGXFSZ))?);
+                    // Under nohup the terminal's end is to be ignored.
+                    let hang_up = if hangup_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+                    Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, hang_up))
+                };
+                let (mut interrupt, mut terminate, mut hang_up) = match install() {
+                    Ok(signals) => signals,
+                    Err(error) => {
+                        let _ = ready.send(Err(error));
+                        return;
+                    }
+                };
+                let _ = ready.send(Ok(()));
+                loop {
+                    let number = tokio::select! {
+                        Some(()) = interrupt.recv() => SIGINT,
+                        Some(()) = terminate.recv() => SIGTERM,
+                        Some(()) = hung_up(&mut hang_up) => SIGTERM,
+                    };
+                    if !heard.ask(number) {
+                        leave(number);
+                    }
+                }
+            });
+        })?;
+        installed.recv().unwrap_or_else(|_| Err(io::Error::other("the signal thread ended")))?;
+        Ok(shutdown)
+    }
+
+    /// Asks for the end because nobody reads what is written any more.
+    pub(crate) fn lost_reader(&self) {
+        self.ask(SIGTERM);
+    }
+
+    /// Tells whether this was the first wish.
+    fn ask(&self, number: i32) -> bool {
+        let first = self.first.compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        self.wake.notify_one();
+        first
+    }
+
+    /// The signal that asked for the end, if one did.
+    #[must_use]
+    pub(crate) fn signalled(&self) -> Option<Signal> {
+        match self.first.load(Ordering::SeqCst) {
+            0 => None,
+            SIGINT => Some(Signal::Interrupt),
+            _ => Some(Signal::Terminate),
+        }
+    }
+
+    /// Waits for the wish to end.
+    pub(crate) async fn requested(&self) -> Signal {
+        loop {
+            if let Some(signal) = self.signalled() {
+                return signal;
+            }
+            self.wake.notified().await;
+        }
+    }
+}
+
+async fn hung_up(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started this process had it ignore SIGHUP, as nohup does.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
+/// Ends the process at once; every record that counts is on disk already.
+#[allow(clippy::exit, reason = "the one home of a hard exit: a second signal")]
+fn leave(number: i32) -> ! {
+    std::process::exit(128 + number)
+}

@@ -1,0 +1,100 @@
+//! Reading users: one, or page by page.
+
+use aws_sdk_finspacedata as sdk;
+
+use super::Client;
+use crate::service::aws::Failure;
+
+/// What FinSpace tells of a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UserFacts {
+    /// The user ID.
+    pub user_id: String,
+    /// The e-mail address.
+    pub email_address: String,
+    /// The first name.
+    pub first_name: String,
+    /// The last name.
+    pub last_name: String,
+    /// `CREATING`, `ENABLED` or `DISABLED`.
+    pub status: String,
+    /// `SUPER_USER` or `APP_USER`.
+    pub kind: String,
+    /// `ENABLED` or `DISABLED`.
+    pub api_access: String,
+    /// Milliseconds since the epoch; none where the user never signed in, or
+    /// where this list doesn't tell.
+    pub last_login: Option<i64>,
+}
+
+/// Some users, and where the next ones begin.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    /// The users.
+    pub users: Vec<UserFacts>,
+    /// What to ask for next; none at the end.
+    pub next: Option<String>,
+}
+
+/// Users a page: the most the API gives.
+const PAGE: i32 = 100;
+
+/// Takes the facts from any of the API's three shapes of a user.
+macro_rules! facts {
+    ($user:expr, $last_login:expr) => {{
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        UserFacts {
+            user_id: text($user.user_id()),
+            email_address: text($user.email_address()),
+            first_name: text($user.first_name()),
+            last_name: text($user.last_name()),
+            status: text($user.status().map(|status| status.as_str())),
+            kind: text($user.r#type().map(|kind| kind.as_str())),
+            api_access: text($user.api_access().map(|access| access.as_str())),
+            last_login: $last_login,
+        }
+    }};
+}
+
+#[allow(deprecated, reason = "the whole service is; see the README")]
+impl Client {
+    /// One user.
+    ///
+    /// # Errors
+    /// The user does not exist, or as for any request.
+    pub(crate) async fn user(&self, user_id: &str) -> Result<UserFacts, Failure> {
+        let generation = self.credentials.generation();
+        let answer = self.within(self.sdk.get_user().user_id(user_id).send()).await;
+        let user = self.renewed(generation, answer).await?;
+        Ok(facts!(user, told(user.last_login_time())))
+    }
+
+    /// A page of all users, or of a permission group's.
+    ///
+    /// # Errors
+    /// As for any request.
+    pub(crate) async fn users(&self, group: Option<&str>, next: Option<String>) -> Result<Page, Failure> {
+        let generation = self.credentials.generation();
+        match group {
+            None => {
+                let call = self.sdk.list_users().max_results(PAGE).set_next_token(next);
+                let answer = self.within(call.send()).await;
+                let page: sdk::operation::list_users::ListUsersOutput = self.renewed(generation, answer).await?;
+                let users = page.users().iter().map(|user| facts!(user, told(user.last_login_time()))).collect();
+                Ok(Page { users, next: page.next_token().map(str::to_owned) })
+            }
+            Some(group) => {
+                let call = self.sdk.list_users_by_permission_group().permission_group_id(group);
+                let answer = self.within(call.max_results(PAGE).set_next_token(next).send()).await;
+                let page = self.renewed(generation, answer).await?;
+                let users = page.users().iter().map(|user| facts!(user, None)).collect();
+                Ok(Page { users, next: page.next_token().map(str::to_owned) })
+            }
+        }
+    }
+}
+
+/// The API tells 0 where there is no time.
+fn told(time: i64) -> Option<i64> {
+    (time > 0).then_some(time)
+}

@@ -1,0 +1,118 @@
+//! What users of good command-line tools expect: help, man pages, completions,
+//! versions, suggestions, colours only where they are wanted.
+
+use std::process::{Command, Stdio};
+
+use crate::common::{BIN, Room, converse, terminal};
+
+#[test]
+fn help_is_short_or_long() {
+    let room = Room::new();
+    let short = room.run(&["run", "-h"]).expect(0).stdout;
+    let long = room.run(&["run", "--help"]).expect(0).stdout;
+    assert!(short.len() < long.len() && !short.contains("break-glass") && long.contains("break-glass"));
+    let all = room.run(&["--help"]).expect(0).stdout;
+    for heading in ["Rehearse", "In an incident", "When something went wrong", "Afterwards"] {
+        assert!(all.contains(heading), "{all}");
+    }
+}
+
+#[test]
+fn every_example_of_the_help_can_be_typed() {
+    let room = Room::new();
+    let mut found = 0;
+    for page in [&["--help"][..], &["run", "--help"]] {
+        let help = room.run(page).expect(0).stdout;
+        for line in help.lines().filter_map(|line| line.strip_prefix("  finspace-reset ")) {
+            for part in line.split("  (").next().unwrap().split(" | ") {
+                let words = part.trim().trim_start_matches("finspace-reset ").split_whitespace();
+                // An unknown flag among the known ones is all that clap may complain about.
+                let mut words: Vec<&str> = words.collect();
+                words.push("--no-such-flag");
+                let ran = room.run(&words);
+                assert!(matches!(ran.code(), Some(2 | 252)), "{words:?}\n{ran}");
+                assert!(ran.stderr.contains("--no-such-flag"), "{words:?}\n{ran}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 12, "{found}");
+}
+
+#[test]
+fn mistakes_are_met_with_a_suggestion() {
+    let room = Room::new();
+    room.run(&["run", "users.csv", "--ouput", "x.csv"]).expect(2).says("--output");
+    room.run(&["rum"]).expect(2).says("run");
+    room.run(&["man", "rum"]).expect(2).says("finspace-reset --help");
+}
+
+#[test]
+fn the_version_names_the_commit() {
+    let room = Room::new();
+    let version = room.run(&["--version"]).expect(0).stdout;
+    let rest = version.trim().strip_prefix(concat!("finspace-reset ", env!("CARGO_PKG_VERSION"))).expect("a version");
+    let source = env!("CARGO_MANIFEST_DIR");
+    let commit = Command::new("git").args(["-C", source, "rev-parse", "--short=12", "HEAD"]).output();
+    let commit =
+        commit.ok().filter(|answer| answer.status.success() && std::path::Path::new(source).join(".git").exists());
+    match commit {
+        None => assert_eq!(rest, ""),
+        Some(answer) => {
+            let commit = String::from_utf8(answer.stdout).unwrap();
+            assert!(rest.starts_with(&format!(" ({}, 20", commit.trim())), "{version}");
+        }
+    }
+}
+
+#[test]
+fn every_command_has_a_man_page_and_a_completion() {
+    let room = Room::new();
+    room.run(&["man", "-o", "man"]).expect(0);
+    let main = room.read("man/finspace-reset.1");
+    assert!(main.contains(".TH"), "{main}");
+    let commands = [
+        "run",
+        "status",
+        "close",
+        "report",
+        "simulator",
+        "decrypt",
+        "keygen",
+        "list-users",
+        "reset-user-password",
+        "completions",
+        "man",
+    ];
+    for command in commands {
+        let page = room.run(&["man", command]).expect(0).stdout;
+        assert!(page.contains(".TH") && page.contains("SYNOPSIS"), "{page}");
+        assert!(room.exists(&format!("man/finspace-reset-{command}.1")), "{command}");
+    }
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = room.run(&["completions", shell]).expect(0).stdout;
+        for command in commands {
+            assert!(script.contains(command), "{shell}: {command}");
+        }
+    }
+    room.write("file", "").run(&["man", "-o", "file"]).expect(2).says("file");
+}
+
+#[test]
+fn colours_come_only_where_they_are_wanted() {
+    let shown = |name: &str, value: &str| {
+        let (mut ours, theirs) = terminal();
+        let end = || Stdio::from(theirs.try_clone().unwrap());
+        let mut command = Command::new(BIN);
+        command.arg("--help").env_remove("NO_COLOR").env("TERM", "xterm").env(name, value);
+        let mut child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+        drop(command);
+        drop(theirs);
+        let shown = converse(&mut ours, &[]);
+        child.wait().unwrap();
+        shown.contains('\u{1b}')
+    };
+    assert!(shown("UNRELATED", "1"));
+    assert!(!shown("NO_COLOR", "1"));
+    assert!(!shown("CLICOLOR", "0"));
+}

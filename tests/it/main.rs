@@ -1,0 +1,21 @@
+//! The integration tests: the built binary over real sockets, a module a topic.
+
+mod awscli_conformance;
+mod bad_input;
+mod clock;
+mod common;
+mod conventions;
+mod fault_points;
+mod house;
+mod interop;
+mod ledgers;
+mod properties;
+mod readme;
+mod recovery;
+mod report;
+mod run;
+mod secrets;
+mod simulator;
+mod terminal;
+mod tls;
+mod users;
