@@ -7,6 +7,7 @@
 mod args;
 pub(super) mod check_users;
 mod consent;
+mod inputs;
 mod prepare;
 mod preview;
 pub(super) mod settings;

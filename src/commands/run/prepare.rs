@@ -8,14 +8,14 @@ use std::time::Instant;
 
 use super::consent::About;
 use crate::commands::error::Error;
+use crate::commands::run::inputs::{read_exclusions, read_roster};
 use crate::commands::run::settings::RunSettings;
 use crate::commands::run::simulate::{self, EmbeddedSimulator};
 use crate::engine::ledger::Ledger;
 use crate::engine::ledger::state_dir::StateDir;
 use crate::engine::plan::{self, Plan, PlanError};
-use crate::engine::results;
 use crate::engine::results::encryption::Encryption;
-use crate::engine::roster::{self, Roster, Source};
+use crate::engine::roster::Roster;
 use crate::model::{BatchName, Millis, Target};
 use crate::service::finspace::{self, Client};
 use crate::ui::Printer;
@@ -112,48 +112,6 @@ impl AboutRun {
             output: &self.output,
         }
     }
-}
-
-fn read_roster(settings: &RunSettings, printer: &Printer) -> Result<Roster, Error> {
-    let source = Source::open(&settings.args.input)?;
-    let roster = Roster::read(source, &settings.roster, &results::COLUMNS)?;
-    let facts = roster.facts();
-    if facts.trimmed > 0 {
-        printer.note(format!(
-            "{}:{}: white space around a user ID was trimmed ({} in all)",
-            roster.name(),
-            facts.first_trimmed,
-            facts.trimmed
-        ));
-    }
-    for remark in &facts.invalid_rows {
-        printer.note(format!("{}:{}: {}", roster.name(), remark.line, remark.text));
-    }
-    let told = facts.invalid_rows.len() as u64;
-    if facts.invalid > told {
-        printer.note(format!(
-            "{}: {} more rows can't be sent; the output names each",
-            roster.name(),
-            facts.invalid - told
-        ));
-    }
-    Ok(roster)
-}
-
-fn read_exclusions(settings: &RunSettings) -> Result<HashSet<String>, Error> {
-    let mut excluded = HashSet::new();
-    for path in &settings.args.exclude {
-        // A list of its own shape, or one of the roster's.
-        let own = roster::Options { bare_list: true, ..roster::Options::default() };
-        let ids = roster::user_ids(Source::open(path)?, &own);
-        excluded.extend(match ids {
-            Err(_) if settings.roster != roster::Options::default() && path.as_os_str() != "-" => {
-                roster::user_ids(Source::open(path)?, &settings.roster)?
-            }
-            ids => ids?,
-        });
-    }
-    Ok(excluded)
 }
 
 async fn connect(settings: &RunSettings, rehearsal: Option<&EmbeddedSimulator>) -> Result<(Client, Target), Error> {
