@@ -97,9 +97,9 @@ pub(crate) enum SettingsError {
     #[error("an encrypted file would garble the terminal; add -a/--armor, or redirect standard output")]
     BinaryOnTerminal,
     /// Standard input twice.
-    #[error("standard input can't be both the roster and {0}; use a file for one of them")]
-    StdinTwice(&'static str),
-    /// A preview on standard output would mix with its own words.
+    #[error("standard input can't be both {0} and {1}; use a file for one of them")]
+    StdinTwice(&'static str, &'static str),
+    /// A summary on standard output would mix with results.
     #[error("a summary can't go to standard output; name a file with --summary")]
     SummaryToStdout,
 }

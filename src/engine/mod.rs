@@ -4,6 +4,7 @@
 //! data flows one way, roster → ledger → dispatch → ledger → results.
 
 pub(crate) mod dispatch;
+pub(crate) mod fingerprint;
 pub(crate) mod ledger;
 pub(crate) mod plan;
 pub(crate) mod results;

@@ -1,16 +1,15 @@
-//! What a run would do: the plan, its fingerprint, and the consent to it.
+//! The plan of a run: where its rows stand, and how many requests it would send.
 //!
-//! Invariant: making a plan sends nothing and writes nothing. Two plans have
-//! the same fingerprint only if roster, target, batch and progress agree.
+//! Invariant: making a plan sends nothing and writes nothing.
 
 use std::collections::HashSet;
-use std::str::FromStr;
 use std::time::Duration;
 
 use crate::engine::dispatch::pacer::Rate;
+use crate::engine::fingerprint::FingerprintError;
 use crate::engine::ledger::{Ledger, LedgerError, NewRow, RowKind};
 use crate::engine::roster::{Request, Roster, Row, RowIssue};
-use crate::model::{BatchName, Counts, InputError, Target, digest_of, hex};
+use crate::model::{Counts, InputError, digest_of, hex};
 
 /// How many rows of a kind, and first users, a preview names.
 const EXAMPLES: usize = 10;
@@ -33,21 +32,9 @@ pub(crate) enum PlanError {
     /// The answer was no.
     #[error("not confirmed; nothing was sent")]
     Declined,
-    /// The plan changed.
-    #[error(
-        "the plan is no longer {theirs}: {what} changed since the preview, it is {ours} now; look at it again with --dry-run"
-    )]
-    Changed {
-        /// The plan given to `--confirm`.
-        theirs: String,
-        /// The plan as it is.
-        ours: String,
-        /// Which parts differ.
-        what: String,
-    },
-    /// Not a plan at all.
-    #[error("{0:?} is not a plan; copy the one that --dry-run printed to --confirm")]
-    NotAPlan(String),
+    /// It is not the plan that was previewed.
+    #[error(transparent)]
+    Fingerprint(#[from] FingerprintError),
     /// The batch is closed.
     #[error(
         "batch {batch} was closed at {at} and its passwords are erased, while {left} users are still to do; put those users in a roster of their own, or name a new --batch to reset everyone again"
@@ -77,7 +64,7 @@ pub(crate) enum PlanError {
 }
 
 /// What a run would do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     /// Where the rows stand before it.
     pub counts: Counts,
@@ -89,57 +76,17 @@ pub(crate) struct Plan {
     pub excluded: Vec<RowIssue>,
     /// The first users it would reset.
     pub first: Vec<String>,
-    /// Its name.
-    pub fingerprint: Fingerprint,
+    /// What the ledger's rows are made from; see [`import_key`].
+    pub import_key: String,
 }
 
-/// A plan's name: a short digest of each thing it depends on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fingerprint([String; 4]);
-
-const PARTS: [&str; 4] = ["the roster", "the target", "the batch", "the progress"];
-
-impl std::fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.join("-"))
-    }
+/// Returns what a ledger's rows are made from: the roster and who is left out of it.
+fn import_key(roster: &Roster, excluded: &HashSet<String>) -> String {
+    hex(&digest_of(&[roster_key(roster).as_bytes(), exclusion_key(excluded).as_bytes()]))
 }
 
-impl FromStr for Fingerprint {
-    type Err = PlanError;
-
-    fn from_str(text: &str) -> Result<Self, PlanError> {
-        let parts: Vec<String> = text.trim().split('-').map(str::to_owned).collect();
-        let good = |part: &String| part.len() == 6 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-        <[String; 4]>::try_from(parts)
-            .ok()
-            .filter(|parts| parts.iter().all(good))
-            .map(Self)
-            .ok_or_else(|| PlanError::NotAPlan(text.to_owned()))
-    }
-}
-
-impl Fingerprint {
-    /// Refuses if `typed` is another plan, and says what differs.
-    ///
-    /// # Errors
-    /// The plans differ, or `typed` is none.
-    pub(crate) fn expect(&self, typed: &str) -> Result<(), PlanError> {
-        let theirs: Self = typed.parse()?;
-        let differ = self.0.iter().zip(&theirs.0).zip(PARTS).filter(|((ours, theirs), _)| ours != theirs);
-        let what: Vec<&str> = differ.map(|(_, part)| part).collect();
-        if what.is_empty() {
-            return Ok(());
-        }
-        Err(PlanError::Changed { theirs: theirs.to_string(), ours: self.to_string(), what: what.join(" and ") })
-    }
-}
-
-/// What a ledger's rows are made from: the roster and who is left out of it.
-#[must_use]
-pub(crate) fn import_key(roster: &Roster, excluded: &HashSet<String>) -> String {
-    let mut left_out: Vec<&[u8]> = excluded.iter().map(String::as_bytes).collect();
-    left_out.sort_unstable();
+/// Returns a digest of the roster as it was read: its users, cells and header.
+pub(crate) fn roster_key(roster: &Roster) -> String {
     let facts = roster.facts();
     let header: Vec<&[u8]> = roster.header().iter().map(String::as_bytes).collect();
     hex(&digest_of(&[
@@ -147,8 +94,14 @@ pub(crate) fn import_key(roster: &Roster, excluded: &HashSet<String>) -> String 
         &facts.rows.to_le_bytes(),
         &facts.fingerprint.to_le_bytes(),
         &digest_of(&header),
-        &digest_of(&left_out),
     ]))
+}
+
+/// Returns a digest of the users left out.
+pub(crate) fn exclusion_key(excluded: &HashSet<String>) -> String {
+    let mut left_out: Vec<&[u8]> = excluded.iter().map(String::as_bytes).collect();
+    left_out.sort_unstable();
+    hex(&digest_of(&left_out))
 }
 
 /// A roster's row as the ledger takes it.
@@ -167,71 +120,64 @@ pub(crate) fn new_row(row: Row, excluded: &HashSet<String>) -> NewRow {
     NewRow { line: row.line, kind, user_id, note, cells: row.cells }
 }
 
-/// Works out what a run would do.
-///
-/// # Errors
-/// Roster or ledger can't be read.
-pub(crate) fn survey(
-    roster: &Roster,
-    excluded: &HashSet<String>,
-    ledger: Option<&Ledger>,
-    target: &Target,
-    batch: &BatchName,
-    limit: Option<u64>,
-    detail: bool,
-) -> Result<Plan, PlanError> {
-    let facts = roster.facts();
-    let key = import_key(roster, excluded);
-    let mut plan = Plan {
-        counts: Counts {
-            rows: facts.rows,
-            invalid: facts.invalid,
-            duplicate: facts.duplicates,
-            pending: facts.users,
-            ..Counts::default()
-        },
-        to_reset: 0,
-        duplicates: Vec::new(),
-        excluded: Vec::new(),
-        first: Vec::new(),
-        fingerprint: Fingerprint(Default::default()),
-    };
-    let imported = match ledger {
-        Some(ledger) => ledger.get("import_key")?.as_deref() == Some(&key),
-        None => facts.duplicates == 0 && excluded.is_empty(),
-    };
-    match ledger {
-        // The first reading told all there is to know of a new batch without
-        // special rows, and the ledger knows a roster that it has seen.
-        Some(ledger) if imported && !detail => plan.counts = ledger.counts()?,
-        None if imported => {
-            for row in roster.rows()? {
-                plan.first.extend(new_row(row?, excluded).user_id);
-                if plan.first.len() >= FIRST_USERS {
-                    break;
-                }
-            }
-        }
-        _ => {
-            plan.counts = Counts::default();
-            for row in roster.rows()? {
-                plan.take(&new_row(row?, excluded), ledger)?;
-            }
-        }
-    }
-    plan.to_reset = plan.counts.to_do().min(limit.unwrap_or(u64::MAX));
-    let part = |parts: &[&[u8]]| hex(&digest_of(parts)[..3]);
-    let progress = serde_json::to_vec(&plan.counts).unwrap_or_default();
-    plan.fingerprint = Fingerprint([
-        part(&[key.as_bytes()]),
-        part(&[target.to_string().as_bytes()]),
-        part(&[batch.as_str().as_bytes()]),
-        part(&[&progress, &limit.unwrap_or(0).to_le_bytes()]),
-    ]);
-    Ok(plan)
+/// What a plan is made from.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    /// The users.
+    pub roster: &'a Roster,
+    /// The users left out of it.
+    pub excluded: &'a HashSet<String>,
+    /// The most users to reset.
+    pub limit: Option<u64>,
 }
 
 impl Plan {
+    /// Works out what a run would do. In `detail` every row is looked at, for
+    /// people to read.
+    ///
+    /// # Errors
+    /// Roster or ledger can't be read.
+    pub(crate) fn build(scope: Scope<'_>, ledger: Option<&Ledger>, detail: bool) -> Result<Self, PlanError> {
+        let Scope { roster, excluded, limit } = scope;
+        let facts = roster.facts();
+        let mut plan = Self {
+            import_key: import_key(roster, excluded),
+            counts: Counts {
+                rows: facts.rows,
+                invalid: facts.invalid,
+                duplicate: facts.duplicates,
+                pending: facts.users,
+                ..Counts::default()
+            },
+            ..Self::default()
+        };
+        let imported = match ledger {
+            Some(ledger) => ledger.get("import_key")?.as_deref() == Some(&plan.import_key),
+            None => facts.duplicates == 0 && excluded.is_empty(),
+        };
+        match ledger {
+            // The first reading told all there is to know of a new batch without
+            // special rows, and the ledger knows a roster that it has seen.
+            Some(ledger) if imported && !detail => plan.counts = ledger.counts()?,
+            None if imported => {
+                for row in roster.rows()? {
+                    plan.first.extend(new_row(row?, excluded).user_id);
+                    if plan.first.len() >= FIRST_USERS {
+                        break;
+                    }
+                }
+            }
+            _ => {
+                plan.counts = Counts::default();
+                for row in roster.rows()? {
+                    plan.take(&new_row(row?, excluded), ledger)?;
+                }
+            }
+        }
+        plan.to_reset = plan.counts.to_do().min(limit.unwrap_or(u64::MAX));
+        Ok(plan)
+    }
+
     fn take(&mut self, row: &NewRow, ledger: Option<&Ledger>) -> Result<(), PlanError> {
         let standing = match (&row.user_id, ledger) {
             (Some(id), Some(ledger)) if row.kind != RowKind::Duplicate => ledger.standing(id)?,

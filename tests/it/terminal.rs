@@ -63,7 +63,7 @@ fn the_question_wants_the_number_of_users() {
     for answer in ["4", "yes", "y", "", "3 3"] {
         let (code, shown) = ask(answer);
         assert_eq!(code, Some(2), "{shown}");
-        assert!(shown.contains("Every one of these 3 users loses the old password at once"), "{shown}");
+        assert!(shown.contains("3 users of us-east-1 http"), "{shown}");
         assert!(shown.contains("not confirmed; nothing was sent"), "{shown}");
         assert!(shown.contains("user-0001") && shown.contains(&simulator.endpoint), "no plan: {shown}");
     }

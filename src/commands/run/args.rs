@@ -75,7 +75,7 @@ pub(crate) struct RunArgs {
     #[arg(long, help_heading = "Safety")]
     pub check_users: bool,
     /// Preview: send no reset
-    #[arg(long, help_heading = "Safety", conflicts_with_all = ["yes", "confirm"])]
+    #[arg(long, help_heading = "Safety")]
     pub dry_run: bool,
     /// Go without asking
     #[arg(short, long, help_heading = "Safety", conflicts_with = "confirm")]

@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::job::Job;
 use crate::commands::error::{CheckError, Error};
-use crate::commands::run::prepare::Job;
 use crate::engine::dispatch::pacer::{Pacer, Permit};
 use crate::engine::ledger::Ledger;
 use crate::engine::roster::Request;
@@ -35,7 +35,7 @@ pub(crate) async fn check(
     printer: &Printer,
     shutdown: &Shutdown,
 ) -> Result<HashSet<String>, Error> {
-    let args = &job.settings.args;
+    let args = &job.settings.sending;
     let mut pacer = Pacer::start(args.rate);
     let mut asking = FuturesUnordered::new();
     let mut found = Found::default();
@@ -54,7 +54,7 @@ pub(crate) async fn check(
             break;
         }
         left -= 1;
-        while asking.len() >= usize::from(args.concurrency) {
+        while asking.len() >= args.concurrency {
             next(&mut asking, &mut found, &mut pacer, shutdown).await?;
         }
         let permit = permit(&mut pacer, shutdown).await?;

@@ -1,75 +1,101 @@
-//! Consent to a plan: how it is told, and who has to say yes.
+//! Consent to a plan: how it is shown, and who has to say yes.
+//!
+//! Invariant: nothing is sent to reset anybody before this returns.
 
 use std::fmt::Write as _;
 
-use crate::engine::dispatch::pacer::Rate;
-use crate::engine::plan::Plan;
-use crate::engine::roster::{Roster, RowIssue};
-use crate::model::{BatchName, Counts, Target, client_token};
+use super::job::Job;
+use super::prepare::Ready;
+use super::settings::{Consent, somebody_is_there};
+use crate::commands::error::Error;
+use crate::engine::fingerprint::Fingerprint;
+use crate::engine::plan::{Plan, PlanError};
+use crate::engine::roster::RowIssue;
+use crate::model::{Counts, client_token};
+use crate::ui::Printer;
 use crate::ui::format::human;
 
-/// The preview, for people.
-#[must_use]
-pub(crate) fn describe(plan: &Plan, about: &About<'_>) -> String {
+/// Returns when the plan is consented to: none is needed where nothing is sent,
+/// or all is simulated.
+///
+/// # Errors
+/// Nobody can be asked, the answer was no, or the plan is not the one named.
+pub(super) fn ask(ready: &Ready, printer: &Printer) -> Result<(), Error> {
+    let Ready { job, plan, .. } = ready;
+    match &job.settings.consent {
+        Consent::Plan(typed) => {
+            return Ok(Fingerprint::expect(typed, &job.binding(plan)).map_err(PlanError::from)?);
+        }
+        Consent::Given => return Ok(()),
+        Consent::Ask if plan.to_reset == 0 => return Ok(()),
+        Consent::Ask => {}
+    }
+    if !somebody_is_there() || job.settings.roster_is_stdin() {
+        return Err(PlanError::NoConsent(plan.to_reset).into());
+    }
+    printer.note(describe(job, plan).trim_end());
+    let users = plan.to_reset;
+    let question = format!(
+        "{} of {} will lose their old password at once. Type {users} to go on: ",
+        counted(users, "user"),
+        job.target
+    );
+    let answer = printer.ask(&question).map_err(Error::Stdout)?;
+    if answer == users.to_string() { Ok(()) } else { Err(PlanError::Declined.into()) }
+}
+
+/// Returns the plan for people.
+pub(super) fn describe(job: &Job, plan: &Plan) -> String {
     let Counts { rows, succeeded, unknown, .. } = plan.counts;
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<14}{value}");
     };
-    line("target", about.target.to_string());
-    line("identity", about.identity.to_owned());
-    line("batch", about.batch.to_string());
+    line("target", job.target.to_string());
+    line("identity", if job.identity.is_empty() { "none is needed".into() } else { job.identity.clone() });
+    line("batch", job.batch.to_string());
     line("rows", rows.to_string());
     line("to reset", plan.to_reset.to_string());
     if unknown > 0 {
         line("in doubt", format!("{unknown} of an earlier run, tried first"));
     }
     line("already done", succeeded.to_string());
-    let mut special = |name: &str, count: u64, remarks: &[RowIssue]| {
-        if count == 0 {
-            return line(name, "0".into());
-        }
+    let mut special = |name: &str, count: u64, issues: &[RowIssue]| {
         line(name, count.to_string());
-        for remark in remarks {
-            line("", format!("line {}: {}", remark.line, remark.text));
+        for issue in issues {
+            line("", format!("line {}: {}", issue.line, issue.text));
         }
-        let told = remarks.len() as u64;
-        if told > 0 && count > told {
-            line("", format!("… and {} more", count - told));
+        let shown = issues.len() as u64;
+        if shown > 0 && count > shown {
+            line("", format!("… and {} more", count - shown));
         }
     };
     special("duplicates", plan.counts.duplicate, &plan.duplicates);
-    special("invalid", plan.counts.invalid, &about.roster.facts().invalid_rows);
+    special("invalid", plan.counts.invalid, &job.roster.facts().invalid_rows);
     special("excluded", plan.counts.excluded, &plan.excluded);
-    let pace = about.rate;
-    line(
-        "time",
-        plan.duration(pace).map_or_else(
-            || "as fast as the service takes it".into(),
-            |time| format!("about {} at {pace}", human(time)),
-        ),
-    );
-    line("output", about.output.to_owned());
+    let pace = job.settings.sending.rate;
+    let time = plan.duration(pace).map(|time| format!("about {} at {pace}", human(time)));
+    line("time", time.unwrap_or_else(|| "as fast as the service takes it".into()));
+    line("output", output(job));
     for (at, user) in plan.first.iter().enumerate() {
-        let token = client_token(about.target, about.batch, user);
-        line(if at == 0 { "first users" } else { "" }, format!("{user:?} token {token}"));
+        let token = client_token(&job.target, &job.batch, user);
+        let token = if job.settings.verbose { format!(" token {token}") } else { String::new() };
+        line(if at == 0 { "first users" } else { "" }, format!("{user:?}{token}"));
     }
-    line("plan", plan.fingerprint.to_string());
+    line("plan", job.fingerprint(plan).to_string());
     text
 }
 
-/// What a preview tells besides the plan.
-pub(crate) struct About<'a> {
-    /// Where requests would go.
-    pub target: &'a Target,
-    /// Whose credentials would sign them.
-    pub identity: &'a str,
-    /// The batch.
-    pub batch: &'a BatchName,
-    /// The roster.
-    pub roster: &'a Roster,
-    /// The ceiling.
-    pub rate: Rate,
-    /// Where the output goes and who can open it.
-    pub output: &'a str,
+/// Returns where the passwords will go, and who can open them.
+fn output(job: &Job) -> String {
+    match (&job.settings.output.destination, &job.encryption) {
+        (None, _) => "none is named; add --output FILE to the real run".into(),
+        (Some(_), None) => format!("{}, in the clear", job.output_name()),
+        (Some(_), Some(to)) => format!("{}, encrypted for {}", job.output_name(), to.readers().join(", ")),
+    }
+}
+
+/// Returns a number with its noun: `1 user`, `2 users`.
+pub(super) fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

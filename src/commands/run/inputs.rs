@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use crate::commands::error::Error;
-use crate::commands::run::settings::RunSettings;
+use crate::commands::run::settings::Inputs;
 use crate::engine::results;
 use crate::engine::roster::{self, Roster, Source};
 use crate::ui::Printer;
@@ -15,9 +15,9 @@ use crate::ui::Printer;
 ///
 /// # Errors
 /// It can't be read as a roster.
-pub(super) fn read_roster(settings: &RunSettings, printer: &Printer) -> Result<Roster, Error> {
-    let source = Source::open(&settings.args.input)?;
-    let roster = Roster::read(source, &settings.roster, &results::COLUMNS)?;
+pub(super) fn read_roster(inputs: &Inputs, printer: &Printer) -> Result<Roster, Error> {
+    let source = Source::open(&inputs.roster)?;
+    let roster = Roster::read(source, &inputs.form, &results::COLUMNS)?;
     let facts = roster.facts();
     if facts.trimmed > 0 {
         printer.note(format!(
@@ -45,15 +45,15 @@ pub(super) fn read_roster(settings: &RunSettings, printer: &Printer) -> Result<R
 ///
 /// # Errors
 /// A list can't be read whole.
-pub(super) fn read_exclusions(settings: &RunSettings) -> Result<HashSet<String>, Error> {
+pub(super) fn read_exclusions(inputs: &Inputs) -> Result<HashSet<String>, Error> {
     let mut excluded = HashSet::new();
-    for path in &settings.args.exclude {
+    for path in &inputs.exclude {
         // A list of its own shape, or one of the roster's.
         let own = roster::Options { bare_list: true, ..roster::Options::default() };
         let ids = roster::user_ids(Source::open(path)?, &own);
         excluded.extend(match ids {
-            Err(_) if settings.roster != roster::Options::default() && path.as_os_str() != "-" => {
-                roster::user_ids(Source::open(path)?, &settings.roster)?
+            Err(_) if inputs.form != roster::Options::default() && path.as_os_str() != "-" => {
+                roster::user_ids(Source::open(path)?, &inputs.form)?
             }
             ids => ids?,
         });

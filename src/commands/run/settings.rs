@@ -1,28 +1,117 @@
-//! What the flags of `run` mean, once checked.
+//! The flags of `run`, checked against each other.
 //!
 //! Invariant: a combination that can't work is refused here, before anything
-//! touches the network or a ledger.
+//! touches the network or a ledger. The settings own their values: nothing
+//! beyond this file looks at a flag as it was typed.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::RunArgs;
+use super::args::ProgressMode;
 use crate::commands::args::connection;
 use crate::commands::error::SettingsError;
+use crate::engine::dispatch::breaker::MaxFailures;
+use crate::engine::dispatch::pacer::Rate;
 use crate::engine::results::encryption::{self, Encryption, EncryptionError};
 use crate::engine::results::{Destination, PublishError};
 use crate::engine::roster;
+use crate::model::BatchName;
 use crate::service::aws;
+use crate::ui::{self, Show};
 
-/// Flags of `run` that go together.
+/// A run as it was asked for.
 pub(crate) struct RunSettings {
-    /// Where the results go, if anywhere.
+    /// The roster and the users left out of it.
+    pub inputs: Inputs,
+    /// The name of the batch, if it was given one.
+    pub batch: Option<BatchName>,
+    /// Where ledgers live, if it was said.
+    pub state_dir: Option<PathBuf>,
+    /// The results file.
+    pub output: Output,
+    /// The service.
+    pub service: Service,
+    /// Pace, retries and ends.
+    pub sending: Sending,
+    /// The consent that was given in advance.
+    pub consent: Consent,
+    /// `--dry-run`.
+    pub dry_run: bool,
+    /// `--close`.
+    pub close: bool,
+    /// `--summary`.
+    pub summary: Option<PathBuf>,
+    /// The display of progress.
+    pub show: Show,
+    /// Whether client tokens are shown too: `-v`.
+    pub verbose: bool,
+}
+
+/// The files that say who is to be reset.
+pub(crate) struct Inputs {
+    /// The roster; `-` is standard input.
+    pub roster: PathBuf,
+    /// The form of the roster.
+    pub form: roster::Options,
+    /// `--exclude`.
+    pub exclude: Vec<PathBuf>,
+}
+
+/// Where the results go, and who can open them.
+pub(crate) struct Output {
+    /// Where they go, if anywhere.
     pub destination: Option<Destination>,
-    /// How the roster is read.
-    pub roster: roster::Options,
-    /// How the service is reached.
+    recipients: Vec<String>,
+    recipients_files: Vec<PathBuf>,
+    passphrase: Option<Passphrase>,
+    armor: bool,
+}
+
+/// Where a passphrase comes from.
+enum Passphrase {
+    Terminal,
+    File(PathBuf),
+}
+
+/// Where requests go.
+pub(crate) struct Service {
+    /// `--simulate`.
+    pub simulate: bool,
+    /// The way to the real service.
     pub connection: aws::Options,
-    /// The other flags, as typed.
-    pub args: RunArgs,
+}
+
+/// How requests are sent.
+pub(crate) struct Sending {
+    /// `--rate`.
+    pub rate: Rate,
+    /// `--concurrency`.
+    pub concurrency: usize,
+    /// `--max-attempts`.
+    pub max_attempts: u32,
+    /// `--max-failures`.
+    pub max_failures: Option<MaxFailures>,
+    /// `--deadline`, from the start of the run.
+    pub deadline: Option<Duration>,
+    /// `--limit`.
+    pub limit: Option<u64>,
+    /// `--check-users`.
+    pub check_users: bool,
+    /// Time for which the service remembers a client token.
+    pub token_window: Duration,
+}
+
+/// Consent given on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// None: a person at the terminal is asked.
+    Ask,
+    /// `--yes`, or a rehearsal, which harms nobody.
+    Given,
+    /// `--confirm`: to exactly this plan.
+    Plan(String),
 }
 
 impl RunSettings {
@@ -31,57 +120,117 @@ impl RunSettings {
     /// # Errors
     /// They don't go together.
     pub(crate) fn check(args: RunArgs, stdout_is_terminal: bool) -> Result<Self, SettingsError> {
-        let encrypting = args.passphrase
-            || args.passphrase_file.is_some()
-            || !args.recipient.is_empty()
-            || !args.recipients_file.is_empty();
-        let destination = match &args.output {
-            None => None,
-            Some(path) if path.as_os_str() == "-" => Some(Destination::Stdout),
-            Some(path) => {
-                match kind(path) {
-                    None => return Err(SettingsError::Extension(path.clone())),
-                    // A preview holds no secret; its encryption is the real run's business.
-                    Some(Kind::Encrypted) if !encrypting => {
-                        return Err(SettingsError::NoRecipient(path.clone()));
-                    }
-                    Some(Kind::Plain) if encrypting => {
-                        return Err(SettingsError::PlainWithRecipient(path.clone()));
-                    }
-                    Some(_) => {}
-                }
-                Some(Destination::File(path.clone()))
-            }
-        };
-        if args.armor && !encrypting {
-            return Err(SettingsError::ArmorAlone);
-        }
-        if destination == Some(Destination::Stdout) && encrypting && !args.armor && stdout_is_terminal {
-            return Err(SettingsError::BinaryOnTerminal);
-        }
-        let stdin = Path::new("-");
-        if args.input == stdin {
-            if args.exclude.iter().any(|path| path == stdin) {
-                return Err(SettingsError::StdinTwice("--exclude"));
-            }
-            if args.recipients_file.iter().any(|path| path == stdin) {
-                return Err(SettingsError::StdinTwice("--recipients-file"));
-            }
-        }
-        if args.summary.as_deref() == Some(stdin) {
+        check_standard_input(&args)?;
+        if args.summary.as_deref() == Some(Path::new("-")) {
             return Err(SettingsError::SummaryToStdout);
         }
+        let passphrase = match args.passphrase_file {
+            Some(file) => Some(Passphrase::File(file)),
+            None => args.passphrase.then_some(Passphrase::Terminal),
+        };
+        let output = Output {
+            destination: args
+                .output
+                .map(|path| if path.as_os_str() == "-" { Destination::Stdout } else { Destination::File(path) }),
+            recipients: args.recipient,
+            recipients_files: args.recipients_file,
+            passphrase,
+            armor: args.armor,
+        };
+        output.check(stdout_is_terminal)?;
         Ok(Self {
-            destination,
-            roster: roster::Options {
-                id_column: args.id_column.clone(),
-                no_headers: args.no_headers,
-                delimiter: args.delimiter,
-                bare_list: false,
+            inputs: Inputs {
+                roster: args.input,
+                form: roster::Options {
+                    id_column: args.id_column,
+                    no_headers: args.no_headers,
+                    delimiter: args.delimiter,
+                    bare_list: false,
+                },
+                exclude: args.exclude,
             },
-            connection: connection(&args.aws),
-            args,
+            batch: args.batch,
+            state_dir: args.state.state_dir,
+            output,
+            service: Service { simulate: args.simulate, connection: connection(&args.aws) },
+            sending: Sending {
+                rate: args.rate,
+                concurrency: usize::from(args.concurrency),
+                max_attempts: args.max_attempts,
+                max_failures: args.max_failures,
+                deadline: args.deadline,
+                limit: args.limit,
+                check_users: args.check_users,
+                token_window: args.token_window,
+            },
+            consent: match args.confirm {
+                Some(plan) => Consent::Plan(plan),
+                None if args.yes || args.simulate => Consent::Given,
+                None => Consent::Ask,
+            },
+            dry_run: args.dry_run,
+            close: args.close,
+            summary: args.summary,
+            verbose: args.verbose > 0,
+            show: match args.progress {
+                _ if args.quiet => Show::Nothing,
+                ProgressMode::Auto if ui::can_draw() => Show::Bar,
+                ProgressMode::Auto | ProgressMode::Log => Show::Lines,
+                ProgressMode::Bar => Show::Bar,
+                ProgressMode::None => Show::Nothing,
+            },
         })
+    }
+
+    /// Whether the roster comes from standard input, which then answers no question.
+    pub(crate) fn roster_is_stdin(&self) -> bool {
+        self.inputs.roster.as_os_str() == "-"
+    }
+}
+
+/// Refuses standard input for two files: it can be read once.
+fn check_standard_input(args: &RunArgs) -> Result<(), SettingsError> {
+    let files = std::iter::once(("the roster", &args.input))
+        .chain(args.exclude.iter().map(|path| ("--exclude", path)))
+        .chain(args.recipients_file.iter().map(|path| ("--recipients-file", path)))
+        .chain(args.passphrase_file.iter().map(|path| ("--passphrase-file", path)));
+    let mut readers = files.filter(|(_, path)| path.as_os_str() == "-").map(|(name, _)| name);
+    match (readers.next(), readers.next()) {
+        (Some(first), Some(second)) => Err(SettingsError::StdinTwice(first, second)),
+        _ => Ok(()),
+    }
+}
+
+impl Output {
+    /// Refuses a name that says something else than the encryption flags.
+    fn check(&self, stdout_is_terminal: bool) -> Result<(), SettingsError> {
+        match &self.destination {
+            Some(Destination::File(path)) => match kind(path) {
+                None => return Err(SettingsError::Extension(path.clone())),
+                Some(Kind::Encrypted) if !self.is_encrypted() => return Err(SettingsError::NoRecipient(path.clone())),
+                Some(Kind::Plain) if self.is_encrypted() => {
+                    return Err(SettingsError::PlainWithRecipient(path.clone()));
+                }
+                Some(_) => {}
+            },
+            Some(Destination::Stdout) if self.is_encrypted() && !self.armor && stdout_is_terminal => {
+                return Err(SettingsError::BinaryOnTerminal);
+            }
+            _ => {}
+        }
+        if self.armor && !self.is_encrypted() {
+            return Err(SettingsError::ArmorAlone);
+        }
+        Ok(())
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.passphrase.is_some() || !self.recipients.is_empty() || !self.recipients_files.is_empty()
+    }
+
+    /// Whether a passphrase opens the results.
+    pub(crate) fn has_passphrase(&self) -> bool {
+        self.passphrase.is_some()
     }
 
     /// Makes the encryption of the output ready, asking for the passphrase if
@@ -89,26 +238,26 @@ impl RunSettings {
     ///
     /// # Errors
     /// Recipients or passphrase can't be used.
-    pub(crate) fn seal(&self) -> Result<Option<Encryption>, EncryptionError> {
-        let args = &self.args;
-        let recipients = !args.recipient.is_empty() || !args.recipients_file.is_empty();
-        let passphrase = args.passphrase || args.passphrase_file.is_some();
-        match (recipients, passphrase) {
-            (true, true) => Err(EncryptionError::PassphraseAndRecipients),
-            (true, false) => Encryption::to_recipients(&args.recipient, &args.recipients_file, args.armor).map(Some),
-            (false, true) => {
-                let secret = encryption::passphrase(args.passphrase_file.as_deref(), true)?;
-                Encryption::with_passphrase(secret, args.armor).map(Some)
+    pub(crate) fn encryption(&self) -> Result<Option<Encryption>, EncryptionError> {
+        let recipients = !self.recipients.is_empty() || !self.recipients_files.is_empty();
+        let file = match &self.passphrase {
+            Some(_) if recipients => return Err(EncryptionError::PassphraseAndRecipients),
+            Some(Passphrase::File(file)) => Some(file.as_path()),
+            Some(Passphrase::Terminal) => None,
+            None if recipients => {
+                return Encryption::to_recipients(&self.recipients, &self.recipients_files, self.armor).map(Some);
             }
-            (false, false) => Ok(None),
-        }
+            None => return Ok(None),
+        };
+        let secret = encryption::passphrase(file, true)?;
+        Encryption::with_passphrase(secret, self.armor).map(Some)
     }
 
-    /// The absolute path of the output file, if it is one.
+    /// Returns the absolute path of the output file, if it is one.
     ///
     /// # Errors
     /// Its folder is not there.
-    pub(crate) fn output_path(&self) -> Result<Option<PathBuf>, PublishError> {
+    pub(crate) fn path(&self) -> Result<Option<PathBuf>, PublishError> {
         match &self.destination {
             Some(Destination::File(path)) => Destination::resolve(path).map(Some),
             _ => Ok(None),
@@ -122,6 +271,7 @@ enum Kind {
     Encrypted,
 }
 
+/// Returns the kind of file that a name promises: `.csv` or `.csv.age`.
 fn kind(path: &Path) -> Option<Kind> {
     let is_csv = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
     if is_csv(path) {
@@ -130,4 +280,9 @@ fn kind(path: &Path) -> Option<Kind> {
     let inner = path.file_stem().map(Path::new)?;
     let is_age = path.extension()?.eq_ignore_ascii_case("age");
     (is_age && is_csv(inner)).then_some(Kind::Encrypted)
+}
+
+/// Whether a person can be asked: standard input and error are a terminal.
+pub(crate) fn somebody_is_there() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::prepare::Ready;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::engine::ledger::Doubt;
@@ -14,7 +15,13 @@ use crate::engine::results::{self, PublishError};
 use crate::model::{Counts, Millis, Tally};
 use crate::ui::format::{human, pace};
 
-/// How many causes of failure are told.
+/// The form of the summary.
+const SCHEMA: &str = "finspace-reset/summary/1";
+
+/// The form of a plan.
+const PLAN_SCHEMA: &str = "finspace-reset/plan/1";
+
+/// Causes of failure that are named at most.
 const CAUSES: usize = 5;
 
 /// What a run came to.
@@ -56,8 +63,9 @@ pub(super) struct Summary {
 
 #[derive(Serialize)]
 struct Json<'a> {
+    schema: &'static str,
     exit_code: u8,
-    meaning: &'static str,
+    meaning: String,
     stopped_because: Option<&'a str>,
     batch: &'a str,
     target: &'a str,
@@ -107,6 +115,11 @@ struct InDoubt {
 }
 
 impl Summary {
+    /// Returns the meaning of the exit code, for people and the ledger.
+    pub(crate) fn meaning(&self) -> String {
+        self.exit.meaning_of_run(&self.counts, self.limited.then_some(&self.tally))
+    }
+
     fn achieved(&self) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
         // The first request leaves at once; the pace is what the others keep.
@@ -120,8 +133,9 @@ impl Summary {
     /// It can't be written.
     pub(super) fn write_json(&self, path: &Path) -> Result<(), Error> {
         let json = Json {
+            schema: SCHEMA,
             exit_code: self.exit.code(),
-            meaning: self.exit.meaning(),
+            meaning: self.meaning(),
             stopped_because: self.stopped.as_deref(),
             batch: &self.batch,
             target: &self.target,
@@ -153,21 +167,7 @@ impl Summary {
                 .collect(),
             closed: self.closed,
         };
-        let path = results::Destination::resolve(path)?;
-        let failed = |error| PublishError::Write(path.clone(), error);
-        // A summary is this program's to write over: it holds nothing that a
-        // later one doesn't.
-        results::replace(
-            &path,
-            None,
-            &|_| true,
-            |output| {
-                serde_json::to_writer_pretty(&mut *output, &json).map_err(|error| failed(error.into()))?;
-                writeln!(output).map_err(failed)?;
-                Ok(())
-            },
-            |_| Ok(()),
-        )
+        write(path, &json)
     }
 
     /// The lines for people.
@@ -259,4 +259,62 @@ impl Summary {
 
 fn unknown_can_wait(doubt: &Doubt) -> bool {
     doubt.can_settle > 0
+}
+
+/// Writes the summary of a run that was refused before anything was sent.
+///
+/// # Errors
+/// It can't be written.
+pub(super) fn write_refusal(path: &Path, error: &Error) -> Result<(), Error> {
+    let exit = error.exit();
+    let json = serde_json::json!({
+        "schema": SCHEMA,
+        "exit_code": exit.code(),
+        "meaning": exit.meaning(),
+        "error": error.to_string(),
+        "ended_at": Millis::now().to_string(),
+    });
+    write(path, &json)
+}
+
+/// Writes the plan of a preview.
+///
+/// # Errors
+/// It can't be written.
+pub(super) fn write_plan(path: &Path, ready: &Ready, exit: Exit) -> Result<(), Error> {
+    let Ready { job, plan, missing, .. } = ready;
+    let json = serde_json::json!({
+        "schema": PLAN_SCHEMA,
+        "exit_code": exit.code(),
+        "plan": job.fingerprint(plan).to_string(),
+        "batch": job.batch.to_string(),
+        "target": job.target.to_string(),
+        "identity": job.identity,
+        "output": job.settings.output.destination.as_ref().map(|_| job.output_name()),
+        "encrypted_for": job.encryption.as_ref().map(|to| to.readers().to_vec()).unwrap_or_default(),
+        "to_reset": plan.to_reset,
+        "missing": missing.len(),
+        "counts": plan.counts,
+        "rate": job.settings.sending.rate.to_string(),
+        "seconds": plan.duration(job.settings.sending.rate).map(|time| time.as_secs_f64().round()),
+        "made_at": Millis::now().to_string(),
+    });
+    write(path, &json)
+}
+
+/// Writes a JSON file in the place of an earlier one.
+fn write(path: &Path, json: &impl Serialize) -> Result<(), Error> {
+    let path = results::Destination::resolve(path)?;
+    let failed = |error| PublishError::Write(path.clone(), error);
+    results::replace(
+        &path,
+        None,
+        &|_| true,
+        |output| {
+            serde_json::to_writer_pretty(&mut *output, json).map_err(|error| failed(error.into()))?;
+            writeln!(output).map_err(failed)?;
+            Ok(())
+        },
+        |_| Ok(()),
+    )
 }

@@ -29,7 +29,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger can't be read.
-    pub(crate) fn feed(&self, limit: Option<u64>) -> Result<Queue, LedgerError> {
+    pub(crate) fn queue(&self, limit: Option<u64>) -> Result<Queue, LedgerError> {
         Queue::new(self, limit).map_err(|error| self.error(error))
     }
 }

@@ -1,0 +1,179 @@
+//! One run's inputs, checked against each other, and what follows from them.
+//!
+//! Invariant: making a job sends nothing and writes nothing.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::inputs::{read_exclusions, read_roster};
+use super::settings::{RunSettings, Service};
+use super::simulate::{self, EmbeddedSimulator};
+use crate::commands::error::Error;
+use crate::engine::fingerprint::{Binding, Fingerprint};
+use crate::engine::ledger::state_dir::{self, Lock, StateDir};
+use crate::engine::ledger::{Ledger, LedgerPaths};
+use crate::engine::plan::{Plan, Scope, exclusion_key, roster_key};
+use crate::engine::results::Destination;
+use crate::engine::results::encryption::Encryption;
+use crate::engine::roster::Roster;
+use crate::model::{BatchName, Millis, Target};
+use crate::service::finspace::{self, Client};
+use crate::ui::Printer;
+
+/// The start of a run, by both clocks.
+pub(crate) struct Start {
+    /// The wall's.
+    pub at: Millis,
+    /// The one that never jumps.
+    pub clock: Instant,
+}
+
+/// A run, ready but for consent.
+pub(crate) struct Job {
+    /// The flags.
+    pub settings: RunSettings,
+    /// The users.
+    pub roster: Roster,
+    /// The users left out of it.
+    pub excluded: HashSet<String>,
+    /// The way to the service.
+    pub client: Client,
+    /// Where that is.
+    pub target: Target,
+    /// The batch.
+    pub batch: BatchName,
+    /// Where its ledger lives.
+    pub state: StateDir,
+    /// The beginning of the run.
+    pub started: Start,
+    /// The encryption of the results, if any.
+    pub encryption: Option<Encryption>,
+    /// The absolute path of the results file, if it is one.
+    pub output: Option<PathBuf>,
+    /// Whose credentials sign; empty where nothing is to be sent.
+    pub identity: String,
+}
+
+impl Job {
+    /// Reads the inputs, and works out target and batch.
+    pub(super) async fn new(settings: RunSettings, printer: &Printer) -> Result<Self, Error> {
+        let started = Start { at: Millis::now(), clock: Instant::now() };
+        let roster = read_roster(&settings.inputs, printer)?;
+        let excluded = read_exclusions(&settings.inputs)?;
+        let encryption = settings.output.encryption()?;
+        let output = settings.output.path()?;
+        let (client, target) = connect(&settings.service, settings.sending.concurrency).await?;
+        let batch = settings.batch.clone().unwrap_or_else(|| BatchName::from_digest(roster.facts().users_digest));
+        let state = StateDir::locate(settings.state_dir.as_deref())?;
+        let state = if settings.service.simulate { state.simulated() } else { state };
+        let identity = String::new();
+        Ok(Self { settings, roster, excluded, client, target, batch, state, started, encryption, output, identity })
+    }
+
+    /// Takes the batch for this process and makes sure of its room on the disk;
+    /// a preview takes nothing.
+    pub(super) fn reserve(&self) -> Result<Option<Lock>, Error> {
+        if self.settings.dry_run {
+            return Ok(None);
+        }
+        self.state.prepare()?;
+        let lock = self.state.lock(&self.batch)?;
+        let folder = self.output.as_deref().and_then(Path::parent);
+        state_dir::check_room(&self.state, folder, self.roster.facts().rows)?;
+        Ok(Some(lock))
+    }
+
+    /// Opens the batch's ledger, if there is one, and checks it against this run.
+    pub(super) fn ledger(&self, paths: &LedgerPaths) -> Result<Option<Ledger>, Error> {
+        if self.settings.service.simulate {
+            if !self.settings.dry_run {
+                simulate::forget(&self.state, paths)?;
+            }
+            return Ok(None);
+        }
+        if self.settings.dry_run {
+            let ledger = paths.ledger.exists().then(|| Ledger::read(paths)).transpose()?;
+            if let Some(ledger) = &ledger {
+                ledger.expect_target(&self.target)?;
+            }
+            return Ok(ledger);
+        }
+        let Some(mut ledger) = Ledger::open(paths)? else { return Ok(None) };
+        ledger.expect_target(&self.target)?;
+        if !ledger.close_if_due()? {
+            ledger.unlock()?;
+        }
+        Ok(Some(ledger))
+    }
+
+    /// Returns what a plan is made from.
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope { roster: &self.roster, excluded: &self.excluded, limit: self.settings.sending.limit }
+    }
+
+    /// Whether this batch, or for a rehearsal any rehearsal, wrote a file.
+    pub(crate) fn is_ours(&self, ledger: Option<&Ledger>, digest: &str) -> bool {
+        let written =
+            |ledger: &Ledger| ledger.publications().is_ok_and(|files| files.iter().any(|file| file.digest == digest));
+        ledger.is_some_and(written)
+            || self.state.previews(&self.batch).iter().any(|preview| preview == digest)
+            || self.settings.service.simulate && simulate::wrote(&self.state, digest)
+    }
+
+    /// Returns all that a plan of this job is bound to.
+    pub(crate) fn binding(&self, plan: &Plan) -> Binding {
+        let sending = &self.settings.sending;
+        let environment = self.settings.service.connection.environment_id.as_deref().unwrap_or_default();
+        Binding {
+            roster: roster_key(&self.roster),
+            exclusions: exclusion_key(&self.excluded),
+            target: self.target.to_string(),
+            batch: self.batch.to_string(),
+            caller: lasting(&self.identity).to_owned(),
+            output: match &self.settings.output.destination {
+                None => String::new(),
+                Some(_) => self.output_name(),
+            },
+            readers: self.encryption.as_ref().map(|to| to.readers().join("\n")).unwrap_or_default(),
+            flags: format!("check users {}, environment {environment}", sending.check_users),
+            progress: format!(
+                "{}, limit {}",
+                serde_json::to_string(&plan.counts).unwrap_or_default(),
+                sending.limit.unwrap_or(0)
+            ),
+        }
+    }
+
+    /// Returns the name of a plan of this job.
+    pub(crate) fn fingerprint(&self, plan: &Plan) -> Fingerprint {
+        Fingerprint::of(&self.binding(plan))
+    }
+
+    /// Returns the words that messages have for the output.
+    pub(crate) fn output_name(&self) -> String {
+        self.output.as_deref().map_or_else(|| "-".into(), |path| path.display().to_string())
+    }
+
+    /// Whether the results go to standard output.
+    pub(crate) fn writes_to_stdout(&self) -> bool {
+        self.settings.output.destination == Some(Destination::Stdout)
+    }
+}
+
+/// Returns the part of an identity that is the same in the next run: the
+/// account, or a key that does not expire. Temporary keys begin with ASIA.
+fn lasting(identity: &str) -> &str {
+    match identity.split_once(", access key ") {
+        Some((account, _)) => account,
+        None if identity.contains("ASIA") => "",
+        None => identity,
+    }
+}
+
+async fn connect(service: &Service, concurrency: usize) -> Result<(Client, Target), Error> {
+    if service.simulate {
+        return Ok((EmbeddedSimulator::start()?.client(concurrency), Target::Simulated));
+    }
+    Ok(finspace::connect(&service.connection, concurrency).await?)
+}

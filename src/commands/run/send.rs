@@ -1,0 +1,132 @@
+//! Sends what is to do: the roster into the ledger, the users through the
+//! dispatcher.
+//!
+//! Invariant: a request leaves only for a user of a ledger that this run has
+//! begun; the ledger comes back when all is recorded.
+
+use super::job::Job;
+use super::prepare::Ready;
+use crate::commands::error::Error;
+use crate::engine::dispatch;
+use crate::engine::dispatch::limits::Limits;
+use crate::engine::dispatch::pacer::Pacer;
+use crate::engine::dispatch::stop::StopReason;
+use crate::engine::ledger::state_dir::Lock;
+use crate::engine::ledger::{Ledger, LedgerPaths, Writer};
+use crate::engine::plan;
+use crate::model::{Millis, Tally};
+use crate::process::failpoint;
+use crate::process::signals::Shutdown;
+use crate::ui::{Printer, Progress};
+
+/// What sending came to.
+pub(super) struct Sent {
+    /// The ledger, with all of it recorded.
+    pub ledger: Ledger,
+    /// The reason for which it ended.
+    pub stop: StopReason,
+    /// The counts of this run.
+    pub tally: Tally,
+    /// The hold on the batch.
+    pub _lock: Option<Lock>,
+}
+
+/// Begins the run in the ledger and sends what is to do.
+///
+/// # Errors
+/// The ledger can't be written; nothing was sent.
+pub(super) async fn send(ready: Ready, printer: &Printer, shutdown: &Shutdown) -> Result<(Job, Sent), Error> {
+    let Ready { job, ledger, plan, missing, lock, .. } = ready;
+    let mut ledger = match ledger {
+        Some(ledger) => ledger,
+        None => Ledger::create(&LedgerPaths::new(job.state.folder(), &job.batch), &job.batch, &job.target)?,
+    };
+    let in_flight = ledger.begin_run(&job.identity, job.settings.sending.token_window)?;
+    import(&job, &mut ledger, &plan.import_key, printer)?;
+    ledger.fail_unasked(&missing)?;
+    if in_flight + plan.counts.unknown > 0 {
+        note_doubts(&job, &ledger, in_flight, printer)?;
+    }
+    let (ledger, stop, mut tally) = if plan.to_reset == 0 {
+        (ledger, StopReason::Finished, Tally::default())
+    } else {
+        let mut progress = Progress::start(printer, job.settings.show, plan.to_reset);
+        let sent = dispatch(&job, ledger, &mut progress, shutdown).await;
+        progress.finish();
+        let (ledger, stop, tally, written) = sent?;
+        failpoint::hit("recorded");
+        if let Err(error) = &written {
+            printer.error(error.to_string());
+        }
+        (ledger, if written.is_err() { StopReason::LedgerFailed } else { stop }, tally)
+    };
+    tally.failed += missing.len() as u64;
+    Ok((job, Sent { ledger, stop, tally, _lock: lock }))
+}
+
+type Dispatched = (Ledger, StopReason, Tally, Result<(), crate::engine::ledger::LedgerError>);
+
+async fn dispatch(
+    job: &Job,
+    ledger: Ledger,
+    progress: &mut Progress,
+    shutdown: &Shutdown,
+) -> Result<Dispatched, Error> {
+    let sending = &job.settings.sending;
+    let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let queue = ledger.queue(sending.limit)?;
+    let writer = Writer::start(ledger, queue, sender).map_err(|error| Error::System("no thread", error))?;
+    let limits = Limits {
+        concurrency: sending.concurrency,
+        max_attempts: sending.max_attempts,
+        max_failures: sending.max_failures,
+        deadline: sending.deadline.and_then(|span| job.started.clock.checked_add(span)),
+        token_window: sending.token_window,
+        target: job.target.clone(),
+        batch: job.batch.clone(),
+    };
+    let pacer = Pacer::start(sending.rate);
+    let (stop, tally) = dispatch::run(&job.client, &writer, &mut events, pacer, &limits, shutdown, &mut |tally| {
+        progress.show(tally);
+    })
+    .await;
+    let (ledger, written) = writer.finish();
+    Ok((ledger, stop, tally, written))
+}
+
+/// Brings the roster's rows into the ledger, and notes what that changed.
+fn import(job: &Job, ledger: &mut Ledger, key: &str, printer: &Printer) -> Result<(), Error> {
+    let rows = job.roster.rows()?;
+    let rows = rows.map(|row| row.map(|row| plan::new_row(row, &job.excluded)).map_err(Error::from));
+    let first = ledger.get("import_key")?.is_none();
+    let imported = ledger.import(key, rows)?;
+    if !first && imported.added > 0 {
+        printer.note(format!("{} users are new in batch {}", imported.added, job.batch));
+    }
+    if imported.lost > 0 {
+        printer.note(format!(
+            "{} users of batch {} are no longer in {}; their history stays in the ledger",
+            imported.lost,
+            job.batch,
+            job.roster.name()
+        ));
+    }
+    Ok(())
+}
+
+fn note_doubts(job: &Job, ledger: &Ledger, in_flight: u64, printer: &Printer) -> Result<(), Error> {
+    let doubt = ledger.doubt(job.settings.sending.token_window)?;
+    if in_flight > 0 {
+        printer.note(format!("{in_flight} users were in flight when the last run ended"));
+    }
+    if doubt.users > 0 {
+        let until = doubt.until.map(|until| format!(" until {}", Millis(until))).unwrap_or_default();
+        printer.note(format!(
+            "{} users are in doubt and go first: {} can be settled without a new reset{until}, {} may be reset again",
+            doubt.users,
+            doubt.can_settle,
+            doubt.users - doubt.can_settle
+        ));
+    }
+    Ok(())
+}
