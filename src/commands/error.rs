@@ -10,6 +10,7 @@ use crate::engine::ledger::state_dir::StateError;
 use crate::engine::plan::PlanError;
 use crate::engine::results::PublishError;
 use crate::engine::results::encryption::EncryptionError;
+use crate::engine::results::ownership::OwnershipError;
 use crate::model::InputError;
 use crate::process::signals::Signal;
 use crate::service::aws::{ConnectionError, Failure};
@@ -32,6 +33,8 @@ pub(super) enum Error {
     Encryption(#[from] EncryptionError),
     #[error(transparent)]
     Publish(#[from] PublishError),
+    #[error(transparent)]
+    Ownership(#[from] OwnershipError),
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]
@@ -63,6 +66,7 @@ impl Error {
             | Self::Ledger(_)
             | Self::Encryption(_)
             | Self::Publish(_)
+            | Self::Ownership(_)
             | Self::Plan(_)
             | Self::System(..) => Exit::Unusable,
         }

@@ -13,6 +13,7 @@ use super::args::{AwsArgs, connection, date};
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::commands::output::deliver;
+use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, Destination, PublishError};
 use crate::model::{Millis, USER_COLUMNS};
 use crate::service::aws::Cause;
@@ -53,7 +54,7 @@ pub(super) async fn run(args: ListUsersArgs, printer: &Printer) -> Result<Exit, 
     let output = args.output.clone().unwrap_or_else(|| "-".into());
     // Who is told of a file in the way only at the end has waited for nothing.
     if output.as_os_str() != "-" {
-        results::check(&Destination::resolve(&output)?, &|_| false)?;
+        results::check(&Destination::resolve(&output)?, Replaces::Nothing)?;
     }
     let (client, _) = finspace::connect(&connection(&args.aws), 1).await?;
     client.identity().await?;

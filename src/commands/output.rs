@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use crate::commands::error::Error;
+use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, Destination, PublishError};
 
 /// Writes `bytes` to a file of that name, which must not be there yet, or to
@@ -17,8 +18,8 @@ pub(super) fn deliver(output: &Path, bytes: &[u8]) -> Result<(), Error> {
         return stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Error::Stdout);
     }
     let path = Destination::resolve(output)?;
-    results::check(&path, &|_| false)?;
+    results::check(&path, Replaces::Nothing)?;
     let fail = |error| PublishError::Write(path.clone(), error);
-    results::replace(&path, None, &|_| false, |file| file.write_all(bytes).map_err(fail), |_| Ok(()))?;
+    results::replace(&path, None, Replaces::Nothing, |file| file.write_all(bytes).map_err(fail), |_| Ok(()))?;
     Ok(())
 }

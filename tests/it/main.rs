@@ -9,6 +9,7 @@ mod fault_points;
 mod house;
 mod interop;
 mod ledgers;
+mod ownership;
 mod properties;
 mod readme;
 mod recovery;

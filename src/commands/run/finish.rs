@@ -15,6 +15,7 @@ use crate::commands::exit::{End, Exit};
 use crate::engine::dispatch::stop::StopReason;
 use crate::engine::ledger::{Doubt, Ledger};
 use crate::engine::plan::PlanError;
+use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError, Table};
 use crate::model::{Counts, Millis};
 use crate::process::failpoint;
@@ -137,9 +138,13 @@ fn publish(job: &Job, ledger: &Ledger) -> Result<Counts, PublishError> {
     };
     let seal = job.encryption.as_ref();
     match &job.output {
-        Some(path) => results::replace(path, seal, &|digest| job.is_ours(Some(ledger), digest), fill, |digest| {
-            Ok(ledger.record_publication(&path.display().to_string(), digest)?)
-        })?,
+        Some(path) => results::replace(
+            path,
+            seal,
+            Replaces::Known(&|digest| job.is_ours(Some(ledger), digest)),
+            fill,
+            |digest| Ok(ledger.record_publication(&path.display().to_string(), digest)?),
+        )?,
         None => {
             results::stream(&mut std::io::stdout().lock(), seal, fill)?;
             ledger.record_publication("-", &format!("stream of {}", Millis::now()))?;

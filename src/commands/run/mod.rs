@@ -10,6 +10,7 @@ mod consent;
 mod finish;
 mod inputs;
 mod job;
+mod places;
 mod prepare;
 mod preview;
 mod send;
@@ -31,6 +32,7 @@ use crate::ui::Printer;
 /// # Errors
 /// Nothing was sent; the error says why.
 pub(crate) async fn run(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {
+    places::check(&args)?;
     let summary = args.summary.clone();
     let done = carry_out(args, printer).await;
     if let (Err(error), Some(file)) = (&done, summary)

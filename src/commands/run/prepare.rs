@@ -15,6 +15,7 @@ use crate::engine::ledger::state_dir::Lock;
 use crate::engine::ledger::{Ledger, LedgerPaths};
 use crate::engine::plan::Plan;
 use crate::engine::results;
+use crate::engine::results::ownership::Replaces;
 use crate::model::Millis;
 use crate::process::signals::Shutdown;
 use crate::ui::Printer;
@@ -46,7 +47,7 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer, shutdown: 
     let ledger = job.ledger(&paths)?;
     let closed_at = ledger.as_ref().map(Ledger::closed_at).transpose()?.flatten();
     if let (Some(path), None) = (&job.output, closed_at) {
-        results::check(path, &|digest| job.is_ours(ledger.as_ref(), digest))?;
+        results::check(path, Replaces::Known(&|digest| job.is_ours(ledger.as_ref(), digest)))?;
     }
     let detail = job.settings.dry_run || job.settings.consent == Consent::Ask;
     let plan = Plan::build(job.scope(), ledger.as_ref(), detail)?;

@@ -14,6 +14,7 @@ use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::engine::ledger::{Ledger, LedgerRow};
 use crate::engine::plan::{Plan, new_row};
+use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError, Table, write_header, write_row};
 use crate::ui::Printer;
 
@@ -74,7 +75,7 @@ fn write_preview(job: &Job, ledger: Option<&Ledger>) -> Result<(), Error> {
         (None, _) => Ok(()),
         (Some(_), Some(path)) => {
             job.state.prepare()?;
-            results::replace(path, seal, &|digest| job.is_ours(ledger, digest), fill, |digest| {
+            results::replace(path, seal, Replaces::Known(&|digest| job.is_ours(ledger, digest)), fill, |digest| {
                 Ok(job.state.add_preview(&job.batch, digest)?)
             })
         }

@@ -11,6 +11,7 @@ use super::prepare::Ready;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::engine::ledger::Doubt;
+use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError};
 use crate::model::{Counts, Millis, Tally};
 use crate::ui::format::{human, pace};
@@ -309,7 +310,7 @@ fn write(path: &Path, json: &impl Serialize) -> Result<(), Error> {
     results::replace(
         &path,
         None,
-        &|_| true,
+        Replaces::Summary,
         |output| {
             serde_json::to_writer_pretty(&mut *output, json).map_err(|error| failed(error.into()))?;
             writeln!(output).map_err(failed)?;

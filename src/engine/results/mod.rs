@@ -14,9 +14,11 @@ use crate::engine::ledger::{Ledger, LedgerError, LedgerRow, RowKind};
 use crate::model::{BatchName, Counts, PASSWORD_LIFE, Status, Target, client_token, hex};
 pub(crate) mod atomic_file;
 pub(crate) mod encryption;
+pub(crate) mod ownership;
 
 use crate::engine::results::atomic_file::AtomicFile;
 use crate::engine::results::encryption::Encryption;
+use crate::engine::results::ownership::{OwnershipError, Replaces};
 
 /// The columns that the output adds to the input's own.
 pub(crate) const COLUMNS: [&str; 10] = [
@@ -41,6 +43,15 @@ pub(crate) enum PublishError {
     /// Somebody else's file.
     #[error("{0} exists and was not written by this batch; move it away, or choose another --output")]
     NotOurs(PathBuf),
+    /// Somebody else's file in the place of a summary.
+    #[error("{0} exists and is not a summary of finspace-reset; move it away, or choose another --summary")]
+    NotASummary(PathBuf),
+    /// A file in the place of one that replaces nothing.
+    #[error("{0} exists; move it away, or choose another path")]
+    InTheWay(PathBuf),
+    /// Where the output stands.
+    #[error(transparent)]
+    Ownership(#[from] OwnershipError),
     /// Something that is no file.
     #[error("{0} is not a regular file; choose another --output")]
     NotAFile(PathBuf),
@@ -64,50 +75,46 @@ pub(crate) enum Destination {
 }
 
 impl Destination {
-    /// The absolute path; links are followed, so that the file behind one is
-    /// replaced and not the link.
+    /// Returns an output's absolute path, as [`ownership::resolve`] works it out.
     ///
     /// # Errors
     /// The folder is not there.
     pub(crate) fn resolve(path: &Path) -> Result<PathBuf, PublishError> {
-        if let Ok(real) = fs::canonicalize(path) {
-            return Ok(real);
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let real = fs::canonicalize(folder).map_err(|error| PublishError::Folder(folder.to_owned(), error))?;
-        Ok(path.file_name().map_or(real.clone(), |name| real.join(name)))
+        Ok(ownership::resolve("--output", path)?)
     }
 }
 
 /// Makes sure at the start that a file could be written at `path`: the folder
-/// takes files, and what is there is one of `ours` (digests).
+/// takes files, and what is there may be replaced.
 ///
 /// # Errors
 /// The reason why not.
-pub(crate) fn check(path: &Path, ours: &dyn Fn(&str) -> bool) -> Result<(), PublishError> {
+pub(crate) fn check(path: &Path, replaces: Replaces<'_>) -> Result<(), PublishError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     AtomicFile::new(path).map_err(|error| PublishError::Folder(folder.to_owned(), error))?;
-    check_owner(path, ours)
+    check_owner(path, replaces)
 }
 
-fn check_owner(path: &Path, ours: &dyn Fn(&str) -> bool) -> Result<(), PublishError> {
-    match fs::metadata(path) {
+fn check_owner(path: &Path, replaces: Replaces<'_>) -> Result<(), PublishError> {
+    let failed = |error| PublishError::Write(path.to_owned(), error);
+    match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(PublishError::Write(path.to_owned(), error)),
+        Err(error) => Err(failed(error)),
         Ok(data) if !data.is_file() => Err(PublishError::NotAFile(path.to_owned())),
-        Ok(_) => {
-            let digest = digest(path).map_err(|error| PublishError::Write(path.to_owned(), error))?;
-            if ours(&digest) { Ok(()) } else { Err(PublishError::NotOurs(path.to_owned())) }
-        }
+        Ok(_) if replaces.allows(path).map_err(failed)? => Ok(()),
+        Ok(_) => Err(match replaces {
+            Replaces::Nothing => PublishError::InTheWay(path.to_owned()),
+            Replaces::Known(_) => PublishError::NotOurs(path.to_owned()),
+            Replaces::Summary => PublishError::NotASummary(path.to_owned()),
+        }),
     }
 }
 
-/// SHA-256 of a file.
+/// SHA-256 of what a file holds.
 ///
 /// # Errors
 /// It can't be read.
-pub(crate) fn digest(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+pub(crate) fn digest(mut file: File) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -138,7 +145,7 @@ pub(crate) struct Table<'a> {
 pub(crate) fn replace<E: From<PublishError>>(
     path: &Path,
     seal: Option<&Encryption>,
-    ours: &dyn Fn(&str) -> bool,
+    replaces: Replaces<'_>,
     fill: impl FnOnce(&mut dyn Write) -> Result<(), E>,
     announce: impl FnOnce(&str) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -147,7 +154,7 @@ pub(crate) fn replace<E: From<PublishError>>(
     write_through(&mut staged, seal, path, fill)?;
     let announce = |digest: &str| {
         announce(digest).map_err(Step::Caller)?;
-        check_owner(path, ours).map_err(|error| Step::Caller(error.into()))
+        check_owner(path, replaces).map_err(|error| Step::Caller(error.into()))
     };
     match staged.publish(announce) {
         Ok(()) => Ok(()),
