@@ -11,6 +11,9 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::process::signals::Shutdown;
 
+/// How many warnings a quiet printer keeps.
+const KEPT: usize = 100;
+
 /// The printer; clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Printer {
@@ -20,6 +23,8 @@ pub(crate) struct Printer {
 #[derive(Debug)]
 pub(super) struct Inner {
     quiet: bool,
+    /// Warnings that a quiet printer shows only if the command fails.
+    kept: Vec<String>,
     pub(super) bar: Option<ProgressBar>,
     shutdown: Option<Shutdown>,
 }
@@ -28,7 +33,7 @@ impl Printer {
     /// A printer for this process; a quiet one prints errors alone.
     #[must_use]
     pub(crate) fn new(quiet: bool) -> Self {
-        Self { inner: Arc::new(Mutex::new(Inner { quiet, bar: None, shutdown: None })) }
+        Self { inner: Arc::new(Mutex::new(Inner { quiet, kept: Vec::new(), bar: None, shutdown: None })) }
     }
 
     /// Whom to tell that nobody reads any more.
@@ -43,8 +48,47 @@ impl Printer {
         }
     }
 
+    #[allow(dead_code, reason = "commands call it in their next change")]
+    /// A warning. A quiet printer keeps it until the command fails.
+    pub(crate) fn warning(&self, text: impl AsRef<str>) {
+        let line = format!("warning: {}", text.as_ref());
+        let mut inner = self.lock();
+        if !inner.quiet {
+            drop(inner);
+            self.err(&line);
+        } else if inner.kept.len() < KEPT {
+            inner.kept.push(line);
+        }
+    }
+
+    #[allow(dead_code, reason = "commands call it in their next change")]
+    /// A line that somebody must see at once, also where quiet was asked for.
+    pub(crate) fn alert(&self, line: impl AsRef<str>) {
+        self.err(line.as_ref());
+    }
+
+    /// The lines that a run comes to; a quiet printer shows those of a failure
+    /// alone, with the warnings that led there.
+    pub(crate) fn summary(&self, lines: &[String], failed: bool) {
+        if failed {
+            self.release();
+        }
+        if failed || !self.lock().quiet {
+            self.err(&lines.join("\n"));
+        }
+    }
+
+    /// Shows the warnings that were kept back.
+    fn release(&self) {
+        let kept = std::mem::take(&mut self.lock().kept);
+        for line in kept {
+            self.err(&line);
+        }
+    }
+
     /// An error, on standard error, also where quiet was asked for.
     pub(crate) fn error(&self, text: impl AsRef<str>) {
+        self.release();
         self.err(&format!("error: {}", text.as_ref()));
     }
 

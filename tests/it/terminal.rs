@@ -142,3 +142,12 @@ fn quiet_prints_nothing_but_errors() {
     room.write("out2.csv", "precious");
     room.reset(&simulator, &["users.csv", "-o", "out2.csv", "-q", "--batch", "b"]).expect(2).says("error: ");
 }
+
+#[test]
+fn quiet_tells_why_a_run_failed() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    room.write("users.csv", "user_id\nann\nmissing-1\n");
+    room.reset(&simulator, &["users.csv", "-o", "out.csv", "-q"]).expect(1).says("1 failed").says("ResourceNotFound");
+    let stopped = ["users.csv", "-o", "late.csv", "-q", "--batch", "late", "--rate", "1", "--deadline", "0s"];
+    room.reset(&simulator, &stopped).expect(3).says("stopped: ");
+}

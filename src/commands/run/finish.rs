@@ -98,9 +98,7 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
     for error in &errors {
         printer.error(error.to_string());
     }
-    for line in summary.lines() {
-        printer.note(line);
-    }
+    printer.summary(&summary.lines(), summary.exit != Exit::Success);
     summary.exit
 }
 

@@ -1,7 +1,43 @@
-//! What a ledger remembers of the time in which things happened, for the report.
+//! The history of a batch, for the report: activity over time, the facts of
+//! each run, and the files that were handed over.
+//!
+//! Invariant: the tables made here are additions to format 1 that an older
+//! program passes over; a ledger without them has no such facts.
+
+use std::collections::BTreeMap;
+
+use rusqlite::params;
 
 use super::{Ledger, LedgerError, PaceSample};
 use crate::model::{Millis, Status};
+
+#[allow(dead_code, reason = "a run records them in its next change")]
+/// Facts of a run that its row in `runs` has no room for.
+const RUN_FACTS: &str = "CREATE TABLE IF NOT EXISTS run_facts (
+    run INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (run, key)
+) WITHOUT ROWID";
+
+/// The names of a run's facts.
+#[allow(dead_code, reason = "a run records them in its next change")]
+pub(crate) mod fact {
+    /// The roster's file name.
+    pub(crate) const ROSTER: &str = "roster";
+    /// SHA-256 of the roster's bytes.
+    pub(crate) const ROSTER_SHA256: &str = "roster_sha256";
+    /// The command line, without a secret.
+    pub(crate) const COMMAND_LINE: &str = "command_line";
+    /// The kind of consent: `typed N`, `--yes`, or `--confirm PLAN`.
+    pub(crate) const CONSENT: &str = "consent";
+    /// The public keys the results are encrypted to, one a line, or `passphrase`; empty for plain text.
+    pub(crate) const RECIPIENTS: &str = "recipients";
+    /// The user of the operating system.
+    pub(crate) const OS_USER: &str = "os_user";
+    /// The reason why the run stopped early.
+    pub(crate) const STOPPED: &str = "stopped";
+}
 
 /// Outcomes of one status within one span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,5 +101,72 @@ impl Ledger {
             Ok(())
         })?;
         Ok(found)
+    }
+
+    #[allow(dead_code, reason = "a run calls it in its next change")]
+    /// Records facts of the run that was begun, by names of [`fact`].
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub(crate) fn record_run_facts(&self, facts: &[(&str, &str)]) -> Result<(), LedgerError> {
+        let record = || -> rusqlite::Result<()> {
+            let transaction = self.db.unchecked_transaction()?;
+            transaction.execute(RUN_FACTS, [])?;
+            for (key, value) in facts {
+                transaction.execute(
+                    "INSERT OR REPLACE INTO run_facts (run, key, value) VALUES (?1, ?2, ?3)",
+                    params![self.run, key, value],
+                )?;
+            }
+            transaction.commit()
+        };
+        record().map_err(|error| self.error(error))
+    }
+
+    #[allow(dead_code, reason = "the report calls it in its next change")]
+    /// The facts of every run, by its number.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn run_facts(&self) -> Result<BTreeMap<i64, BTreeMap<String, String>>, LedgerError> {
+        let mut found: BTreeMap<i64, BTreeMap<String, String>> = BTreeMap::new();
+        if self.has_table("run_facts")? {
+            self.each("SELECT run, key, value FROM run_facts", |row| {
+                found.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
+                Ok(())
+            })?;
+        }
+        Ok(found)
+    }
+
+    #[allow(dead_code, reason = "the report calls it in its next change")]
+    /// Whether the ledger has a table that came after its format's first one.
+    fn has_table(&self, name: &str) -> Result<bool, LedgerError> {
+        let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1";
+        self.db.query_row(sql, [name], |row| row.get(0)).map_err(|error| self.error(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ledger::LedgerPaths;
+    use crate::model::{BatchName, Target};
+
+    #[test]
+    fn facts_belong_to_their_run_and_a_ledger_without_them_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let batch: BatchName = "b".parse().unwrap();
+        let paths = LedgerPaths::new(folder.path(), &batch);
+        let mut ledger = Ledger::create(&paths, &batch, &Target::Simulated).unwrap();
+        assert!(ledger.run_facts().unwrap().is_empty());
+        for consent in ["--yes", "typed 3"] {
+            ledger.begin_run("somebody", crate::model::TOKEN_WINDOW).unwrap();
+            ledger.record_run_facts(&[(fact::CONSENT, consent), (fact::OS_USER, "ann")]).unwrap();
+        }
+        ledger.record_run_facts(&[(fact::STOPPED, "the deadline passed")]).unwrap();
+        let facts = ledger.run_facts().unwrap();
+        assert_eq!((facts[&1][fact::CONSENT].as_str(), facts[&1].get(fact::STOPPED)), ("--yes", None));
+        assert_eq!((facts[&2][fact::CONSENT].as_str(), facts[&2].len()), ("typed 3", 3));
     }
 }

@@ -32,6 +32,8 @@ mod writer;
 pub(crate) use crate::model::RowKind;
 pub(crate) use error::LedgerError;
 pub(crate) use history::Activity;
+#[allow(unused_imports, reason = "a run records its facts in its next change")]
+pub(crate) use history::fact;
 pub(crate) use import::NewRow;
 pub(crate) use read::{Doubt, LedgerRow, Publication, RunRecord};
 pub(crate) use writer::{Claim, Event, PaceSample, Writer};
