@@ -89,12 +89,7 @@ fn import_key(roster: &Roster, excluded: &HashSet<String>) -> String {
 pub(crate) fn roster_key(roster: &Roster) -> String {
     let facts = roster.facts();
     let header: Vec<&[u8]> = roster.header().iter().map(String::as_bytes).collect();
-    hex(&digest_of(&[
-        &facts.users_digest,
-        &facts.rows.to_le_bytes(),
-        &facts.fingerprint.to_le_bytes(),
-        &digest_of(&header),
-    ]))
+    hex(&digest_of(&[&facts.users_digest, &facts.rows.to_le_bytes(), &facts.fingerprint, &digest_of(&header)]))
 }
 
 /// Returns a digest of the users left out.

@@ -12,10 +12,12 @@ use sha2::{Digest, Sha256};
 mod counts;
 mod input;
 mod target;
+mod text;
 
 pub(crate) use counts::{Counts, RowKind, Tally};
-pub(crate) use input::{InputError, USER_COLUMNS, check_user_id};
+pub(crate) use input::{InputError, USER_COLUMNS, check_user_id, trim_user_id};
 pub(crate) use target::{BatchName, Target, client_token};
+pub(crate) use text::{is_hidden, quoted_cell, visible_path};
 
 /// How long the service remembers a client token (API reference, `clientToken`).
 pub(crate) const TOKEN_WINDOW: Duration = Duration::from_mins(10);
@@ -223,6 +225,29 @@ mod tests {
         for bad in ["", " ", "\u{3000}", ".", "..", "a\nb", "abcdefghijklmnopqrstuvwxyzA"] {
             assert!(check_user_id(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_in_a_user_id_is_named() {
+        for (id, name) in [
+            ("\u{feff}ann", "U+FEFF"),
+            ("an\u{200b}n", "U+200B"),
+            ("abcdefghijklmnopqrstuvwxyz\u{200e}", "U+200E"),
+            ("\u{1b}[1mann", "U+001B"),
+            ("ann\u{85}", "U+0085"),
+            ("ann\u{2028}", "U+2028"),
+            ("ann\0", "U+0000"),
+            ("a\tb", "U+0009"),
+            ("a\r\nb", "U+000D"),
+            ("a\u{202e}b", "U+202E"),
+            ("a\u{fffe}b", "U+FFFE"),
+            ("a\u{ad}b", "U+00AD"),
+            ("a\u{e0041}b", "U+E0041"),
+        ] {
+            let told = check_user_id(trim_user_id(id)).unwrap_err();
+            assert!(told.contains(name), "{id:?}: {told}");
+        }
+        assert_eq!(trim_user_id("\u{a0}\t ann\r\n\u{3000}"), "ann");
     }
 
     #[test]

@@ -48,7 +48,6 @@ impl Printer {
         }
     }
 
-    #[allow(dead_code, reason = "commands call it in their next change")]
     /// A warning. A quiet printer keeps it until the command fails.
     pub(crate) fn warning(&self, text: impl AsRef<str>) {
         let line = format!("warning: {}", text.as_ref());

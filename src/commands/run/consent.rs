@@ -10,7 +10,7 @@ use super::settings::{Consent, somebody_is_there};
 use crate::commands::error::Error;
 use crate::engine::fingerprint::Fingerprint;
 use crate::engine::plan::{Plan, PlanError};
-use crate::engine::roster::RowIssue;
+use crate::engine::roster::{ListReport, RowIssue};
 use crate::model::{Counts, client_token};
 use crate::ui::Printer;
 use crate::ui::format::human;
@@ -73,6 +73,9 @@ pub(super) fn describe(job: &Job, plan: &Plan) -> String {
     special("duplicates", plan.counts.duplicate, &plan.duplicates);
     special("invalid", plan.counts.invalid, &job.roster.facts().invalid_rows);
     special("excluded", plan.counts.excluded, &plan.excluded);
+    for remark in job.exclude_lists.iter().filter_map(ListReport::remark) {
+        line("", remark);
+    }
     let pace = job.settings.sending.rate;
     let time = plan.duration(pace).map(|time| format!("about {} at {pace}", human(time)));
     line("time", time.unwrap_or_else(|| "as fast as the service takes it".into()));

@@ -85,6 +85,7 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
         causes: if counts.failed + counts.unknown > 0 { ledger.causes().unwrap_or_default() } else { Vec::new() },
         closed,
         limited: job.settings.sending.limit.is_some(),
+        exclude_lists: job.exclude_lists.clone(),
     };
     if let Some(file) = &job.settings.summary
         && let Err(error) = summary.write_json(file)

@@ -8,55 +8,74 @@ use std::collections::HashSet;
 use crate::commands::error::Error;
 use crate::commands::run::settings::Inputs;
 use crate::engine::results;
-use crate::engine::roster::{self, Roster, Source};
+use crate::engine::roster::{Exclusions, ListReport, Roster, RowIssue, Source, Statistics};
 use crate::ui::Printer;
 
-/// Reads the roster, and tells what it holds that can't be sent.
+/// What a run reads.
+pub(super) struct Users {
+    /// Whom to reset.
+    pub roster: Roster,
+    /// Whom to leave alone.
+    pub excluded: HashSet<String>,
+    /// How much of each list the roster knows.
+    pub exclude_lists: Vec<ListReport>,
+}
+
+/// Reads the exclude lists and the roster, and tells what is remarkable.
 ///
 /// # Errors
-/// It can't be read as a roster.
-pub(super) fn read_roster(inputs: &Inputs, printer: &Printer) -> Result<Roster, Error> {
+/// One of them can't be read.
+pub(super) fn read(inputs: &Inputs, printer: &Printer) -> Result<Users, Error> {
+    let mut exclusions = Exclusions::default();
+    for path in &inputs.exclude {
+        exclusions.add(&Source::open(path)?, &inputs.form)?;
+    }
     let source = Source::open(&inputs.roster)?;
-    let roster = Roster::read(source, &inputs.form, &results::COLUMNS)?;
-    let facts = roster.facts();
+    let roster = Roster::read(source, &inputs.form, &results::COLUMNS, &mut |id| exclusions.meet(id))?;
+    tell_roster(roster.name(), roster.facts(), printer);
+    let (excluded, exclude_lists) = exclusions.finish();
+    for list in &exclude_lists {
+        match list.remark() {
+            Some(remark) if list.is_idle() => printer.warning(remark),
+            Some(remark) => printer.note(remark),
+            None => {}
+        }
+    }
+    Ok(Users { roster, excluded, exclude_lists })
+}
+
+fn tell_roster(name: &str, facts: &Statistics, printer: &Printer) {
     if facts.trimmed > 0 {
         printer.note(format!(
-            "{}:{}: white space around a user ID was trimmed ({} in all)",
-            roster.name(),
-            facts.first_trimmed,
-            facts.trimmed
+            "{name}:{}: white space around a user ID was trimmed ({} in all)",
+            facts.first_trimmed, facts.trimmed
         ));
     }
-    for remark in &facts.invalid_rows {
-        printer.note(format!("{}:{}: {}", roster.name(), remark.line, remark.text));
+    if facts.spread > 0 {
+        let lines: Vec<String> = facts.spread_lines.iter().map(|(first, last)| format!("{first}-{last}")).collect();
+        let more = more(facts.spread, lines.len());
+        printer.note(format!(
+            "{name}: quoted cells spread these rows over several lines: {}{more}; what stands inside the quotes is no row",
+            lines.join(", "),
+        ));
+    }
+    if facts.odd > 0 {
+        let shown: Vec<String> =
+            facts.odd_rows.iter().map(|RowIssue { line, text }| format!("line {line}: {text}")).collect();
+        let more = more(facts.odd, shown.len());
+        let are = if facts.odd == 1 { "1 user ID looks" } else { &format!("{} user IDs look", facts.odd) };
+        printer.note(format!("{name}: {are} like something else and go out as they stand: {}{more}", shown.join(", ")));
+    }
+    for RowIssue { line, text } in &facts.invalid_rows {
+        printer.note(format!("{name}:{line}: {text}"));
     }
     let told = facts.invalid_rows.len() as u64;
     if facts.invalid > told {
-        printer.note(format!(
-            "{}: {} more rows can't be sent; the output names each",
-            roster.name(),
-            facts.invalid - told
-        ));
+        printer.note(format!("{name}: {} more rows can't be sent; the output names each", facts.invalid - told));
     }
-    Ok(roster)
 }
 
-/// Reads the lists of users to leave alone.
-///
-/// # Errors
-/// A list can't be read whole.
-pub(super) fn read_exclusions(inputs: &Inputs) -> Result<HashSet<String>, Error> {
-    let mut excluded = HashSet::new();
-    for path in &inputs.exclude {
-        // A list of its own shape, or one of the roster's.
-        let own = roster::Options { bare_list: true, ..roster::Options::default() };
-        let ids = roster::user_ids(Source::open(path)?, &own);
-        excluded.extend(match ids {
-            Err(_) if inputs.form != roster::Options::default() && path.as_os_str() != "-" => {
-                roster::user_ids(Source::open(path)?, &inputs.form)?
-            }
-            ids => ids?,
-        });
-    }
-    Ok(excluded)
+fn more(all: u64, told: usize) -> String {
+    let left = all - told as u64;
+    if left == 0 { String::new() } else { format!(" and {left} more") }
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::inputs::{read_exclusions, read_roster};
+use super::inputs::{self, Users};
 use super::settings::{RunSettings, Service};
 use super::simulate::{self, EmbeddedSimulator};
 use crate::commands::error::Error;
@@ -16,7 +16,7 @@ use crate::engine::ledger::{Ledger, LedgerPaths};
 use crate::engine::plan::{Plan, Scope, exclusion_key, roster_key};
 use crate::engine::results::Destination;
 use crate::engine::results::encryption::Encryption;
-use crate::engine::roster::Roster;
+use crate::engine::roster::{ListReport, Roster};
 use crate::model::{BatchName, Millis, Target};
 use crate::service::finspace::{self, Client};
 use crate::ui::Printer;
@@ -37,6 +37,8 @@ pub(crate) struct Job {
     pub roster: Roster,
     /// The users left out of it.
     pub excluded: HashSet<String>,
+    /// How much of each exclude list the roster knows.
+    pub exclude_lists: Vec<ListReport>,
     /// The way to the service.
     pub client: Client,
     /// Where that is.
@@ -59,8 +61,7 @@ impl Job {
     /// Reads the inputs, and works out target and batch.
     pub(super) async fn new(settings: RunSettings, printer: &Printer) -> Result<Self, Error> {
         let started = Start { at: Millis::now(), clock: Instant::now() };
-        let roster = read_roster(&settings.inputs, printer)?;
-        let excluded = read_exclusions(&settings.inputs)?;
+        let Users { roster, excluded, exclude_lists } = inputs::read(&settings.inputs, printer)?;
         let encryption = settings.output.encryption()?;
         let output = settings.output.path()?;
         let (client, target) = connect(&settings.service, settings.sending.concurrency).await?;
@@ -68,7 +69,20 @@ impl Job {
         let state = StateDir::locate(settings.state_dir.as_deref())?;
         let state = if settings.service.simulate { state.simulated() } else { state };
         let identity = String::new();
-        Ok(Self { settings, roster, excluded, client, target, batch, state, started, encryption, output, identity })
+        Ok(Self {
+            settings,
+            roster,
+            excluded,
+            exclude_lists,
+            client,
+            target,
+            batch,
+            state,
+            started,
+            encryption,
+            output,
+            identity,
+        })
     }
 
     /// Takes the batch for this process and makes sure of its room on the disk;

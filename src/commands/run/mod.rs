@@ -34,7 +34,7 @@ use crate::ui::Printer;
 pub(crate) async fn run(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {
     places::check(&args)?;
     let summary = args.summary.clone();
-    let done = carry_out(args, printer).await;
+    let done = Box::pin(carry_out(args, printer)).await;
     if let (Err(error), Some(file)) = (&done, summary)
         && let Err(unwritten) = summary::write_refusal(&file, error)
     {

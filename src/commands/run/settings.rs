@@ -145,7 +145,6 @@ impl RunSettings {
                     id_column: args.id_column,
                     no_headers: args.no_headers,
                     delimiter: args.delimiter,
-                    bare_list: false,
                 },
                 exclude: args.exclude,
             },

@@ -13,6 +13,7 @@ use crate::commands::exit::Exit;
 use crate::engine::ledger::Doubt;
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError};
+use crate::engine::roster::ListReport;
 use crate::model::{Counts, Millis, Tally};
 use crate::ui::format::{human, pace};
 
@@ -60,6 +61,8 @@ pub(super) struct Summary {
     pub closed: bool,
     /// Whether `--limit` held users back.
     pub limited: bool,
+    /// How much of each exclude list the roster knows.
+    pub exclude_lists: Vec<ListReport>,
 }
 
 #[derive(Serialize)]
@@ -81,6 +84,7 @@ struct Json<'a> {
     in_doubt: InDoubt,
     causes: Vec<Cause<'a>>,
     closed: bool,
+    exclude_lists: &'a [ListReport],
 }
 
 #[derive(Serialize)]
@@ -167,6 +171,7 @@ impl Summary {
                 .map(|(error_code, users, first_line)| Cause { error_code, users: *users, first_line: *first_line })
                 .collect(),
             closed: self.closed,
+            exclude_lists: &self.exclude_lists,
         };
         write(path, &json)
     }
@@ -296,6 +301,7 @@ pub(super) fn write_plan(path: &Path, ready: &Ready, exit: Exit) -> Result<(), E
         "to_reset": plan.to_reset,
         "missing": missing.len(),
         "counts": plan.counts,
+        "exclude_lists": job.exclude_lists,
         "rate": job.settings.sending.rate.to_string(),
         "seconds": plan.duration(job.settings.sending.rate).map(|time| time.as_secs_f64().round()),
         "made_at": Millis::now().to_string(),

@@ -4,20 +4,24 @@
 //! Invariant: nothing is guessed where a guess could swallow a user or send
 //! the wrong column; the operator is asked for the flag that decides instead.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 
-use csv::{ByteRecord, StringRecord};
+use csv::StringRecord;
 
-use super::Options;
-use super::records::{Records, builder, strip_carriage_return};
+use super::raw::unreadable;
+use super::records::Records;
 use super::source::Source;
-use crate::model::{InputError, check_user_id};
+use super::{Options, Role};
+use crate::model::{InputError, check_user_id, digest_of, is_hidden, quoted_cell, trim_user_id};
 
 /// Delimiters looked for, in the order of preference.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// How much of the input decides the delimiter.
-const SAMPLE: u64 = 64 * 1024;
+/// How many records decide the delimiter.
+const SAMPLE: usize = 100;
+
+/// How many column names a message lists.
+const LISTED: usize = 20;
 
 /// Headers of an only column that name the column and not a person.
 const COLUMN_WORDS: [&str; 10] =
@@ -28,6 +32,8 @@ const COLUMN_WORDS: [&str; 10] =
 pub(super) struct Dialect {
     /// The byte between cells.
     pub delimiter: u8,
+    /// Whether a line like `sep=;` comes first.
+    pub sep_line: bool,
     /// Column names; made up where the file has none.
     pub header: Vec<String>,
     /// The header's line.
@@ -36,69 +42,123 @@ pub(super) struct Dialect {
     pub has_header: bool,
     /// The column of the user IDs, from 0.
     pub id_index: usize,
+    /// What a repeated header has in that column, as headers are compared.
+    id_header: String,
 }
 
 impl Dialect {
     /// The untrimmed user ID of a record, or why the row can't be sent.
     ///
     /// # Errors
-    /// The row is not as wide as the header, or its ID breaks the API's rule.
+    /// The row is not as wide as the header, repeats the header, or its ID
+    /// breaks the API's rule.
     pub(super) fn user_id<'r>(&self, record: &'r StringRecord) -> Result<&'r str, String> {
-        if record.len() != self.header.len() {
-            return Err(format!(
-                "the row has {} fields where {} {}; not sent, since its cells may be shifted",
-                record.len(),
-                if self.has_header { "the header has" } else { "the first row has" },
-                self.header.len(),
-            ));
+        let id = self.id_cell(record)?;
+        if self.repeats_header(id) {
+            return Err("the row repeats the header; not sent".into());
         }
-        let id = &record[self.id_index];
-        check_user_id(id.trim()).map(|()| id)
+        check_user_id(trim_user_id(id)).map(|()| id)
+    }
+
+    /// The ID cell of a record, whatever it holds.
+    ///
+    /// # Errors
+    /// The row is not as wide as the header.
+    pub(super) fn id_cell<'r>(&self, record: &'r StringRecord) -> Result<&'r str, String> {
+        if record.len() == self.header.len() {
+            return Ok(&record[self.id_index]);
+        }
+        Err(format!(
+            "the row has {} fields where {} {}; not sent, since its cells may be shifted",
+            record.len(),
+            if self.has_header { "the header has" } else { "the first row has" },
+            self.header.len(),
+        ))
+    }
+
+    /// Whether an ID cell reads as the ID column's header, as the second one
+    /// does in files that were joined.
+    pub(super) fn repeats_header(&self, id: &str) -> bool {
+        reads_as(id, &self.id_header) || reads_as(id, "userid")
+    }
+
+    /// A digest of all that makes the rows what they are: the text, and the way
+    /// it is read.
+    pub(super) fn fingerprint(&self, text: &[u8; 32]) -> [u8; 32] {
+        let id_index = self.id_index.to_le_bytes();
+        digest_of(&[text, &[self.delimiter, u8::from(self.sep_line), u8::from(self.has_header)], &id_index])
+    }
+
+    /// The records behind the header.
+    ///
+    /// # Errors
+    /// The input can't be read.
+    pub(super) fn open<'a>(&self, source: &'a Source) -> Result<Records<'a>, InputError> {
+        let mut records = Records::open(source, self.delimiter, self.sep_line)?;
+        if self.has_header {
+            records.next()?;
+        }
+        Ok(records)
     }
 }
 
 /// Finds out how the input is written.
 ///
 /// # Errors
-/// It is empty, or leaves open which column holds the user IDs.
-pub(super) fn find(source: &Source, options: &Options) -> Result<Dialect, InputError> {
-    let delimiter = match options.delimiter {
+/// It is empty, or leaves open where cells end or which column holds the user
+/// IDs.
+pub(super) fn find(source: &Source, options: &Options, role: Role) -> Result<Dialect, InputError> {
+    let declared = declared_delimiter(source)?;
+    let delimiter = match options.delimiter.or(declared) {
         Some(delimiter) => delimiter,
-        None => detect_delimiter(source, options)?,
+        None => detect_delimiter(source, options, role)?,
     };
-    let mut records = Records::open(source, delimiter)?;
+    let sep_line = declared.is_some();
+    let mut records = Records::open(source, delimiter, sep_line)?;
     let Some(line) = records.next()? else {
-        return Err(InputError::new(
-            source.name(),
-            "is empty".into(),
-            "give it a user_id column and a row for each user",
-        ));
+        return Err(InputError::new(source.name(), "is empty".into(), role.remedies().empty));
     };
     let first: Vec<String> = records.text.iter().map(str::to_owned).collect();
-    if first.iter().any(|cell| cell.contains('\r')) {
-        return Err(InputError::new(
-            source.name(),
-            "ends its lines with carriage returns alone".into(),
-            "save it with LF or CRLF line ends",
-        )
-        .at(line));
-    }
-    let bare = options.bare_list && first.len() == 1 && plain(&first[0]) != "userid";
-    if options.no_headers || bare {
+    let bare = role == Role::ExcludeList && first.len() == 1 && !reads_as(&first[0], "userid");
+    let named = options.id_column.as_deref().is_some_and(|name| bare && reads_as(&first[0], &plain(name)));
+    if options.no_headers || bare && !named {
         let id_index = numbered_column(source, options, first.len())?;
         let name = |at: usize| {
             if at == id_index { "user_id".to_owned() } else { format!("column_{}", at + 1) }
         };
         return Ok(Dialect {
             delimiter,
+            sep_line,
             header: (0..first.len()).map(name).collect(),
             header_line: line,
             has_header: false,
             id_index,
+            id_header: "userid".into(),
         });
     }
-    let id_index = named_column(source, options, &first, line)?;
-    Ok(Dialect { delimiter, header: first, header_line: line, has_header: true, id_index })
+    let id_index = named_column(source, options, &first, line, role)?;
+    let id_header = plain(&first[id_index]);
+    Ok(Dialect { delimiter, sep_line, header: first, header_line: line, has_header: true, id_index, id_header })
+}
+
+/// The delimiter that a first line like `sep=;` names, as Excel writes it.
+fn declared_delimiter(source: &Source) -> Result<Option<u8>, InputError> {
+    let mut line = Vec::new();
+    let text = source.text().map(|text| BufReader::with_capacity(64, text.take(32)));
+    text.and_then(|mut text| text.read_until(b'\n', &mut line)).map_err(|error| unreadable(source.name(), &error))?;
+    let mut line = line.as_slice();
+    while let Some(rest) = line.strip_prefix("\u{feff}".as_bytes()) {
+        line = rest;
+    }
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    Ok(match line {
+        [s @ .., b'=', delimiter] if s.eq_ignore_ascii_case(b"sep") => {
+            Some(*delimiter).filter(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric() && *byte != b'"')
+        }
+        _ => None,
+    })
 }
 
 fn numbered_column(source: &Source, options: &Options, width: usize) -> Result<usize, InputError> {
@@ -115,103 +175,136 @@ fn numbered_column(source: &Source, options: &Options, width: usize) -> Result<u
     }
 }
 
-fn named_column(source: &Source, options: &Options, header: &[String], line: u64) -> Result<usize, InputError> {
-    let at_header = |fact: String, remedy: String| InputError::new(source.name(), fact, remedy).at(line);
-    let columns = || header.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+fn named_column(
+    source: &Source,
+    options: &Options,
+    header: &[String],
+    line: u64,
+    role: Role,
+) -> Result<usize, InputError> {
+    let at_header = |fact: String, remedy: &str| InputError::new(source.name(), fact, remedy).at(line);
     let matching =
         |wanted: &dyn Fn(&str) -> bool| -> Vec<usize> { (0..header.len()).filter(|&at| wanted(&header[at])).collect() };
     let (found, wanted) = match &options.id_column {
         Some(typed) => {
             let exact = matching(&|name| name == typed);
-            let loose = || matching(&|name| plain(name) == plain(typed));
-            (if exact.is_empty() { loose() } else { exact }, format!("{typed:?}"))
+            let wanted = plain(typed);
+            let loose = || matching(&|name| reads_as(name, &wanted));
+            (if exact.is_empty() { loose() } else { exact }, quoted_cell(typed))
         }
-        None => (matching(&|name| plain(name) == "userid"), "user_id".into()),
+        None => (matching(&|name| reads_as(name, "userid")), "user_id".into()),
     };
     match (found.as_slice(), &options.id_column) {
         ([only], _) => Ok(*only),
         ([], None) if header.len() == 1 => only_column(source, &header[0], line),
         ([], _) => Err(at_header(
-            format!("has no column {wanted}; the columns are {}", columns()),
-            "name the one that holds the user IDs with --id-column, or use --no-headers if the first row is a user"
-                .into(),
+            format!("has no column {wanted}; the columns are {}", list(header.iter())),
+            role.remedies().no_column,
         )),
         (several, _) => Err(at_header(
             format!(
                 "has {} columns that read as {wanted}: {}",
                 several.len(),
-                several.iter().map(|&at| format!("{:?}", header[at])).collect::<Vec<_>>().join(", "),
+                list(several.iter().map(|&at| &header[at])),
             ),
-            "name the right one exactly with --id-column, or rename the other".into(),
+            role.remedies().two_columns,
         )),
     }
+}
+
+/// Names of columns for a message.
+fn list<'a>(names: impl ExactSizeIterator<Item = &'a String>) -> String {
+    let more = names.len().saturating_sub(LISTED);
+    let mut listed = names.take(LISTED).map(|name| quoted_cell(name)).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        listed.push_str(&format!(" and {more} more"));
+    }
+    listed
 }
 
 /// An only column counts without being named, unless its first cell could be a
 /// user: nobody may be swallowed as a header.
 fn only_column(source: &Source, first: &str, line: u64) -> Result<usize, InputError> {
-    if COLUMN_WORDS.contains(&plain(first).as_str()) || check_user_id(first.trim()).is_err() {
+    let meant = first.chars().all(|c| !is_hidden(c) || matches!(c, '\n' | '\r'));
+    if COLUMN_WORDS.contains(&plain(first).as_str()) || meant && check_user_id(trim_user_id(first)).is_err() {
         return Ok(0);
     }
+    let first = quoted_cell(first);
     Err(InputError::new(
         source.name(),
-        format!("starts with {first:?}, which may be a header or a user"),
-        format!("use --no-headers if it is a user, or --id-column {first:?} if it is the header"),
+        format!("starts with {first}, which may be a header or a user"),
+        format!("use --no-headers if it is a user, or --id-column {first} if it is the header"),
     )
     .at(line))
 }
 
-/// A header as it is compared: without case, `_`, `-` and white space.
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
+/// A header as it is compared: without case, `_`, `-`, white space, and what
+/// can't be seen.
+pub(super) fn plain(name: &str) -> String {
+    letters(name).collect()
 }
 
-/// Picks the delimiter that splits the first rows most evenly; a header cell
-/// that reads as `user_id` (or as `--id-column`) settles it.
-fn detect_delimiter(source: &Source, options: &Options) -> Result<u8, InputError> {
-    let mut sample = Vec::new();
-    source.reader().and_then(|input| input.take(SAMPLE).read_to_end(&mut sample)).map_err(|error| {
-        InputError::new(source.name(), format!("can't be read: {error}"), "check the file and its disk")
-    })?;
-    if sample.len() as u64 == SAMPLE {
-        let whole = sample.iter().rposition(|&byte| byte == b'\n').map_or(sample.len(), |at| at + 1);
-        sample.truncate(whole);
-    }
+/// Whether a header reads as one in its plain form.
+pub(super) fn reads_as(name: &str, plain: &str) -> bool {
+    letters(name).eq(plain.chars())
+}
+
+fn letters(name: &str) -> impl Iterator<Item = char> {
+    let counts = |c: &char| !c.is_whitespace() && !matches!(c, '_' | '-') && !is_hidden(*c);
+    name.chars().filter(counts).flat_map(char::to_lowercase)
+}
+
+/// How the first records read with one delimiter.
+struct Reading {
+    delimiter: u8,
+    /// Whether a header cell reads as the column of the user IDs.
+    named: bool,
+    /// Whether all are as wide as the first.
+    even: bool,
+}
+
+/// Finds the only delimiter that the file can be read with. A header that names
+/// the column of the user IDs settles it, else rows that are all equally wide.
+fn detect_delimiter(source: &Source, options: &Options, role: Role) -> Result<u8, InputError> {
     let wanted = options.id_column.as_deref().map_or_else(|| "userid".to_owned(), plain);
-    let mut best = (0, b',');
-    for delimiter in DELIMITERS {
-        let widths = widths(&sample, delimiter);
-        let Some((first, header)) = widths.first() else {
-            continue;
-        };
-        let names_it = !options.no_headers && header.iter().any(|cell| plain(cell) == wanted);
-        let even = widths.iter().filter(|(width, _)| width == first).count();
-        let split = *first > 1;
-        // A named column outweighs evenness, which outweighs the width.
-        let score = usize::from(split)
-            * (1 + usize::from(names_it) * 1_000_000 + even * 1_000 / widths.len() * 100 + (*first).min(99));
-        if score > best.0 {
-            best = (score, delimiter);
+    let wanted = Some(wanted.as_str()).filter(|_| !options.no_headers);
+    let mut readings: Vec<Reading> =
+        DELIMITERS.into_iter().filter_map(|delimiter| read_with(source, delimiter, wanted)).collect();
+    for settles in [|reading: &Reading| reading.named, |reading: &Reading| reading.even] {
+        if readings.iter().any(settles) {
+            readings.retain(settles);
         }
     }
-    Ok(best.1)
+    match readings.as_slice() {
+        [] => Ok(b','),
+        [only] => Ok(only.delimiter),
+        several => {
+            let names: Vec<_> = several.iter().map(|reading| format!("{:?}", char::from(reading.delimiter))).collect();
+            Err(InputError::new(
+                source.name(),
+                format!("can be read with {} between its cells", names.join(" or with ")),
+                role.remedies().delimiter,
+            ))
+        }
+    }
 }
 
-fn widths(sample: &[u8], delimiter: u8) -> Vec<(usize, Vec<String>)> {
-    let mut reader = builder(delimiter).from_reader(sample);
-    let mut record = ByteRecord::new();
-    let mut widths = Vec::new();
-    while widths.len() < 100 && matches!(reader.read_byte_record(&mut record), Ok(true)) {
-        strip_carriage_return(&mut record);
-        if record.len() == 1 && record.get(0) == Some(b"") {
-            continue;
-        }
-        let cells = if widths.is_empty() {
-            record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()
-        } else {
-            Vec::new()
-        };
-        widths.push((record.len(), cells));
-    }
-    widths
+/// Whether a delimiter splits the first record.
+pub(super) fn splits(source: &Source, delimiter: u8) -> bool {
+    read_with(source, delimiter, None).is_some()
+}
+
+/// Reads the first records with a delimiter; `None` if it splits nothing.
+fn read_with(source: &Source, delimiter: u8, wanted: Option<&str>) -> Option<Reading> {
+    let mut records = Records::open(source, delimiter, false).ok()?;
+    records.next_bytes().ok()??;
+    let width = records.cells().len();
+    let named =
+        wanted.is_some_and(|wanted| records.cells().any(|cell| reads_as(&String::from_utf8_lossy(cell), wanted)));
+    // What is refused with this delimiter, such as text behind a quoted cell,
+    // is no reading.
+    let even =
+        (1..SAMPLE).map_while(|_| records.next_bytes().transpose().map(|read| read.map(|_| records.cells().len())));
+    let even = { even }.all(|read| read.is_ok_and(|cells| cells == width));
+    (width > 1).then_some(Reading { delimiter, named, even })
 }

@@ -2,29 +2,30 @@
 //! their lines and the other columns.
 //!
 //! Invariant: the roster is read twice and never held in memory; the second
-//! reading must see what the first one saw. Every row comes out as exactly one
+//! reading must see the bytes that the first one saw. Every row comes out as exactly one
 //! [`Row`], and no row that is not exactly as wide as the header is ever sent.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hasher};
 
-use csv::StringRecord;
 use sha2::{Digest, Sha256};
 
 use self::dialect::Dialect;
+pub(crate) use self::exclusions::{Exclusions, ListReport};
 use self::records::Records;
+pub(crate) use self::role::Role;
 pub(crate) use self::source::Source;
-use crate::model::{InputError, USER_COLUMNS};
+pub(crate) use self::statistics::{RowIssue, Statistics};
+use crate::model::{InputError, USER_COLUMNS, digest_of, quoted_cell, trim_user_id};
 
 mod dialect;
+mod exclusions;
+mod format;
+mod looks;
+mod raw;
 mod records;
+mod role;
 mod source;
-
-/// How many rows of a kind messages name by line.
-const EXAMPLES: usize = 10;
-
-/// Cells' lengths are digits to this base: no cell is so long.
-const CELL_BASE: u64 = 0x0100_0000_01b3;
+mod statistics;
 
 /// How the operator says the file is to be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,9 +36,6 @@ pub(crate) struct Options {
     pub no_headers: bool,
     /// `--delimiter`.
     pub delimiter: Option<u8>,
-    /// An only column without a header that reads as one is all users: right
-    /// for a list of users to leave alone, where one too many does no harm.
-    pub bare_list: bool,
 }
 
 /// One row of the roster.
@@ -67,115 +65,65 @@ pub(crate) enum Request {
     Invalid(String),
 }
 
-/// A row that deserves a word, by its line.
-#[derive(Clone, Debug, serde::Serialize)]
-pub(crate) struct RowIssue {
-    /// The row's line.
-    pub line: u64,
-    /// What is the matter.
-    pub text: String,
-}
-
-/// What the first reading found.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Statistics {
-    /// Rows, the header apart.
-    pub rows: u64,
-    /// Different users that can be sent.
-    pub users: u64,
-    /// Rows that can't be sent.
-    pub invalid: u64,
-    /// The first of them.
-    pub invalid_rows: Vec<RowIssue>,
-    /// Rows that repeat an earlier row's user.
-    pub duplicates: u64,
-    /// IDs that had white space around them.
-    pub trimmed: u64,
-    /// The line of the first of them.
-    pub first_trimmed: u64,
-    /// A digest of the set of user IDs: the same in any order.
-    pub users_digest: [u8; 32],
-    /// A fingerprint of all cells in order.
-    pub fingerprint: u64,
-}
-
 /// A checked roster.
 #[derive(Debug)]
 pub(crate) struct Roster {
     source: Source,
     dialect: Dialect,
     facts: Statistics,
+    /// SHA-256 of the text, which every reading must see again.
+    text_digest: [u8; 32],
     /// User fingerprints that stand in more than one row.
     repeated: HashSet<u64>,
 }
 
 impl Roster {
-    /// Reads the input once and checks all of it.
+    /// Reads the input once and checks all of it; `meet` sees every user ID that
+    /// can be sent.
     ///
     /// # Errors
     /// The input can't be read as a roster; nothing of it is usable then.
-    pub(crate) fn read(source: Source, options: &Options, reserved: &[&str]) -> Result<Self, InputError> {
-        let mut dialect = dialect::find(&source, options)?;
+    pub(crate) fn read(
+        source: Source,
+        options: &Options,
+        reserved: &[&str],
+        meet: &mut dyn FnMut(&str),
+    ) -> Result<Self, InputError> {
+        let mut dialect = dialect::find(&source, options, Role::Roster)?;
         // What `list-users` wrote is taken as it is; only the name of the
         // account's status gives way to the reset's.
         if dialect.header == USER_COLUMNS {
             dialect.header[4] = "finspace_status".into();
         }
-        if let Some(name) = dialect.header.iter().find(|name| reserved.contains(&name.as_str())) {
-            return Err(InputError::new(
-                source.name(),
-                format!("has a column called {name:?}, which the output adds itself"),
-                "rename or remove that column",
-            )
-            .at(dialect.header_line));
-        }
+        refuse_reserved(&source, &dialect, reserved)?;
         let mut facts = Statistics::default();
         let mut seen: Vec<u64> = Vec::new();
-        let mut hash = DefaultHasher::new();
-        let mut records = open(&source, &dialect)?;
+        let mut records = dialect.open(&source)?;
         while let Some(line) = records.next()? {
             facts.rows += 1;
-            add_cells(&mut hash, &records.text);
+            facts.note_lines(line, records.last_line());
             match dialect.user_id(&records.text) {
-                Ok(id) => {
-                    let trimmed = id.trim();
-                    if trimmed.len() != id.len() {
-                        facts.trimmed += 1;
-                        if facts.first_trimmed == 0 {
-                            facts.first_trimmed = line;
-                        }
-                    }
-                    seen.push(fingerprint(trimmed));
+                Ok(cell) => {
+                    let id = trim_user_id(cell);
+                    facts.note_user(line, cell, id);
+                    meet(id);
+                    seen.push(fingerprint(id));
                 }
-                Err(text) => {
-                    facts.invalid += 1;
-                    if facts.invalid_rows.len() < EXAMPLES {
-                        facts.invalid_rows.push(RowIssue { line, text });
-                    }
-                }
+                Err(text) => facts.note_invalid(line, text),
             }
         }
+        let text_digest = records.digest();
         drop(records);
-        if facts.rows == 0 {
-            return Err(InputError::new(
-                source.name(),
-                "has a header and nothing else".into(),
-                "add a row for each user, or use --no-headers if the first row is a user",
-            ));
-        }
-        facts.fingerprint = hash.finish();
+        facts.sha256 = source.sha256(&text_digest);
+        facts.fingerprint = dialect.fingerprint(&text_digest);
         seen.sort_unstable();
         let repeated = seen.windows(2).filter(|two| two[0] == two[1]).map(|two| two[0]).collect();
         let with_duplicates = seen.len();
         seen.dedup();
         facts.users = seen.len() as u64;
         facts.duplicates = (with_duplicates - seen.len()) as u64;
-        let mut digest = Sha256::new();
-        for user in &seen {
-            digest.update(user.to_le_bytes());
-        }
-        facts.users_digest = digest.finalize().into();
-        Ok(Self { source, dialect, facts, repeated })
+        facts.users_digest = digest_of_users(&seen, &text_digest);
+        Ok(Self { source, dialect, facts, text_digest, repeated })
     }
 
     /// What the first reading found.
@@ -201,13 +149,7 @@ impl Roster {
     /// # Errors
     /// The input can't be read any more.
     pub(crate) fn rows(&self) -> Result<Rows<'_>, InputError> {
-        Ok(Rows {
-            roster: self,
-            records: open(&self.source, &self.dialect)?,
-            first_lines: HashMap::new(),
-            hash: DefaultHasher::new(),
-            done: false,
-        })
+        Ok(Rows { roster: self, records: self.dialect.open(&self.source)?, first_lines: HashMap::new(), done: false })
     }
 }
 
@@ -217,14 +159,13 @@ pub(crate) struct Rows<'a> {
     records: Records<'a>,
     /// Where each repeated user stood first.
     first_lines: HashMap<String, u64>,
-    hash: DefaultHasher,
     done: bool,
 }
 
 impl Rows<'_> {
     fn row(&mut self) -> Result<Option<Row>, InputError> {
         let Some(line) = self.records.next()? else {
-            return if self.hash.finish() == self.roster.facts.fingerprint {
+            return if self.records.digest() == self.roster.text_digest {
                 Ok(None)
             } else {
                 Err(InputError::new(
@@ -235,12 +176,11 @@ impl Rows<'_> {
             };
         };
         let Dialect { header, id_index, .. } = &self.roster.dialect;
-        add_cells(&mut self.hash, &self.records.text);
         let mut cells: Vec<String> = self.records.text.iter().map(str::to_owned).collect();
         let request = match self.roster.dialect.user_id(&self.records.text) {
             Err(reason) => Request::Invalid(reason),
             Ok(id) => {
-                let user_id = id.trim().to_owned();
+                let user_id = trim_user_id(id).to_owned();
                 cells[*id_index].clone_from(&user_id);
                 self.seen_before(user_id, line)
             }
@@ -276,40 +216,32 @@ impl Iterator for Rows<'_> {
     }
 }
 
-/// The user IDs of any roster shape, for `--exclude`.
-///
-/// # Errors
-/// As [`Roster::read`]; also a row that names nobody, since a user who was to
-/// be left alone could hide behind it.
-pub(crate) fn user_ids(source: Source, options: &Options) -> Result<HashSet<String>, InputError> {
-    let roster = Roster::read(source, options, &[])?;
-    let mut ids = HashSet::new();
-    for row in roster.rows()? {
-        let row = row?;
-        match row.request {
-            Request::Reset(id) => {
-                ids.insert(id);
-            }
-            Request::Duplicate { .. } => {}
-            Request::Invalid(reason) => {
-                return Err(InputError::new(
-                    roster.name(),
-                    reason,
-                    "mend the row: a list of users never to touch must be read whole",
-                )
-                .at(row.line));
-            }
-        }
+/// Refuses a column that the output adds itself, in any case: many programs tell
+/// no `Status` from `status`.
+fn refuse_reserved(source: &Source, dialect: &Dialect, reserved: &[&str]) -> Result<(), InputError> {
+    let taken = |name: &&String| reserved.iter().any(|ours| ours.eq_ignore_ascii_case(name.trim()));
+    match dialect.header.iter().find(taken) {
+        None => Ok(()),
+        Some(name) => Err(InputError::new(
+            source.name(),
+            format!("has a column called {}, which the output adds itself", quoted_cell(name)),
+            "rename or remove that column",
+        )
+        .at(dialect.header_line)),
     }
-    Ok(ids)
 }
 
-/// Adds a record to what tells one roster from another: its text, and where its
-/// cells end.
-fn add_cells(hash: &mut DefaultHasher, cells: &StringRecord) {
-    hash.write(cells.as_slice().as_bytes());
-    let ends = cells.iter().fold(0, |ends: u64, cell| ends.wrapping_mul(CELL_BASE).wrapping_add(cell.len() as u64 + 1));
-    hash.write_u64(ends);
+/// The digest that names a batch: of the users in any order, or of the whole
+/// text where it holds no user.
+fn digest_of_users(users: &[u64], text: &[u8; 32]) -> [u8; 32] {
+    if users.is_empty() {
+        return digest_of(&[b"no users", text]);
+    }
+    let mut digest = Sha256::new();
+    for user in users {
+        digest.update(user.to_le_bytes());
+    }
+    digest.finalize().into()
 }
 
 /// A user's fingerprint, the same on every machine; equal ones are compared in
@@ -317,13 +249,4 @@ fn add_cells(hash: &mut DefaultHasher, cells: &StringRecord) {
 fn fingerprint(user_id: &str) -> u64 {
     let digest = Sha256::digest(user_id.as_bytes());
     digest[..8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
-}
-
-/// The records behind the header.
-fn open<'a>(source: &'a Source, dialect: &Dialect) -> Result<Records<'a>, InputError> {
-    let mut records = Records::open(source, dialect.delimiter)?;
-    if dialect.has_header {
-        records.next()?;
-    }
-    Ok(records)
 }

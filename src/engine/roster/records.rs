@@ -1,154 +1,111 @@
-//! The records of a CSV input, each with the line it starts in.
+//! The records of a CSV input, each with the lines it stands in.
 //!
 //! Invariant: a line number is the physical line of the record's first cell,
 //! whatever blank lines, CRLFs and quoted line breaks came before; and what is
-//! not UTF-8 or not closed is an error with its line, never a record.
+//! not UTF-8 or has two readings is an error with its line, never a record.
 
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::BufReader;
 
 use csv::{ByteRecord, StringRecord, Terminator};
 
-use super::source::Source;
+use super::raw::{RawRecords, unreadable};
+use super::source::{Source, Text};
 use crate::model::InputError;
 
-/// Marks the end of the input, so that a quote that is never closed shows: it
-/// swallows this record.
-const END: &str = "\0end of roster\0";
-
-/// The records of an input, header included, each with its line.
+/// The records of an input, header included, each with its lines.
 pub(super) struct Records<'a> {
     source: &'a Source,
-    reader: csv::Reader<Box<dyn Read + 'a>>,
+    reader: csv::Reader<RawRecords<BufReader<Text<'a>>>>,
     bytes: ByteRecord,
     /// The record last read.
     pub text: StringRecord,
-    ended: bool,
 }
 
 impl<'a> Records<'a> {
-    /// The records from the input's start.
+    /// The records from the input's start, or from its second line if the first
+    /// one is a `sep=` line.
     ///
     /// # Errors
     /// The input can't be rewound.
-    pub(super) fn open(source: &'a Source, delimiter: u8) -> Result<Self, InputError> {
-        let input = source.reader().map_err(|error| broken(source, &error))?;
-        let end = Cursor::new(format!("\n{END}\n"));
-        let input: Box<dyn Read + 'a> = Box::new(BufReader::with_capacity(64 * 1024, input).chain(end));
-        Ok(Self {
-            source,
-            reader: builder(delimiter).buffer_capacity(64 * 1024).from_reader(input),
-            bytes: ByteRecord::new(),
-            text: StringRecord::new(),
-            ended: false,
-        })
+    pub(super) fn open(source: &'a Source, delimiter: u8, after_sep_line: bool) -> Result<Self, InputError> {
+        let text = source.text().map_err(|error| unreadable(source.name(), &error))?;
+        let mut raw = RawRecords::new(source.name(), BufReader::with_capacity(64 * 1024, text), delimiter);
+        if after_sep_line {
+            raw.skip_line()?;
+        }
+        let mut builder = csv::ReaderBuilder::new();
+        builder.has_headers(false).flexible(true).delimiter(delimiter).terminator(Terminator::Any(b'\n'));
+        Ok(Self { source, reader: builder.from_reader(raw), bytes: ByteRecord::new(), text: StringRecord::new() })
     }
 
-    /// Reads the next record into `text`; `None` is the end.
+    /// Reads the next record into `text` and returns its first line; `None` is
+    /// the end. Rows of white space alone are passed over.
     ///
     /// # Errors
-    /// The record is not UTF-8, its quote is never closed, or reading failed.
+    /// The record is not UTF-8 or has two readings, or reading failed.
     #[allow(clippy::should_implement_trait, reason = "a lending reader, not an iterator")]
     pub(super) fn next(&mut self) -> Result<Option<u64>, InputError> {
-        loop {
-            if self.ended {
-                return Ok(None);
-            }
-            let before = self.reader.position().clone();
-            match self.reader.read_byte_record(&mut self.bytes) {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.ended = true;
-                    return Ok(None);
-                }
-                Err(error) => return Err(broken(self.source, &error.into())),
-            }
-            // The csv crate tells the line it began to look at, blank lines and
-            // all; the line a record ends in is exact, so count back from it.
-            let end = self.reader.position().clone();
-            let breaks = || self.bytes.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
-            let inner = if end.line() - before.line() > 1 { breaks() } else { 0 };
-            let line = (end.line() - 1).saturating_sub(inner).max(1);
-            if self.bytes.len() == 1 && self.bytes.get(0) == Some(END.as_bytes()) {
-                self.ended = true;
-                // Rows behind the mark would be lost without a word.
-                return match self.reader.read_byte_record(&mut self.bytes) {
-                    Ok(false) => Ok(None),
-                    Ok(true) => Err(InputError::new(
-                        self.source.name(),
-                        "holds the very text that this program marks a roster's end with".into(),
-                        "remove that row",
-                    )
-                    .at(line)),
-                    Err(error) => Err(broken(self.source, &error.into())),
-                };
-            }
-            if self.bytes.iter().next_back().is_some_and(swallowed_the_end) {
-                // Such a record ends with the input and not with a line.
-                let line = end.line().saturating_sub(inner).max(1);
-                return Err(InputError::new(
-                    self.source.name(),
-                    "a quote is opened in the row that starts here and never closed".into(),
-                    "close it, or double it if it belongs to the text (\"\")",
-                )
-                .at(line));
-            }
-            // An empty line in a CRLF file; the parser passes over the others. A
-            // quoted nothing ("") reads the same, is two bytes longer, and a row.
-            let empty = self.bytes.len() == 1 && self.bytes.get(0) == Some(b"\r");
-            if empty && end.byte() - before.byte() == end.line() - before.line() + 1 {
-                continue;
-            }
-            strip_carriage_return(&mut self.bytes);
+        while let Some(line) = self.next_bytes()? {
             let bytes = std::mem::take(&mut self.bytes);
             match StringRecord::from_byte_record(bytes) {
                 Ok(text) => self.bytes = std::mem::replace(&mut self.text, text).into_byte_record(),
-                Err(error) => {
-                    let before = error.utf8_error();
-                    let record = error.clone().into_byte_record();
-                    let line = line + breaks_before(&record, before.field(), before.valid_up_to());
-                    return Err(InputError::new(
-                        self.source.name(),
-                        "is not valid UTF-8".into(),
-                        "save it as «CSV UTF-8», or convert it, for example with iconv -f WINDOWS-1252 -t UTF-8",
-                    )
-                    .at(line));
-                }
+                Err(_) => return Err(self.not_utf8(line)),
             }
-            return Ok(Some(line));
+            // A quoted nothing in a column of its own is a row.
+            let counts = self.text.len() == 1 && self.reader.get_ref().bytes().contains(&b'"');
+            if counts || self.text.iter().any(|cell| !cell.trim().is_empty()) {
+                return Ok(Some(line));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same, whatever its encoding.
+    ///
+    /// # Errors
+    /// The record has two readings, or reading failed.
+    pub(super) fn next_bytes(&mut self) -> Result<Option<u64>, InputError> {
+        match self.reader.read_byte_record(&mut self.bytes) {
+            Ok(true) => Ok(Some(self.reader.get_ref().first)),
+            Ok(false) => Ok(None),
+            Err(error) => Err(self.refusal(error)),
         }
     }
-}
 
-/// The one way a roster is parsed. A line ends at its line feed, so that lines
-/// can be counted; a carriage return before it is taken off afterwards.
-pub(super) fn builder(delimiter: u8) -> csv::ReaderBuilder {
-    let mut builder = csv::ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).delimiter(delimiter).terminator(Terminator::Any(b'\n'));
-    builder
-}
-
-/// Takes the carriage return of a CRLF off the last cell.
-pub(super) fn strip_carriage_return(record: &mut ByteRecord) {
-    if record.as_slice().last() != Some(&b'\r') || record.iter().next_back().is_none_or(<[u8]>::is_empty) {
-        return;
+    /// The cells that [`Records::next_bytes`] read.
+    pub(super) fn cells(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.bytes.iter()
     }
-    let last = record.len() - 1;
-    let stripped: ByteRecord =
-        record.iter().enumerate().map(|(at, cell)| if at == last { &cell[..cell.len() - 1] } else { cell }).collect();
-    *record = stripped;
-}
 
-fn swallowed_the_end(cell: &[u8]) -> bool {
-    cell.strip_suffix(b"\n").and_then(|cell| cell.strip_suffix(END.as_bytes())).is_some()
-}
+    /// The line that the record ends in.
+    pub(super) fn last_line(&self) -> u64 {
+        self.reader.get_ref().last
+    }
 
-fn breaks_before(record: &ByteRecord, field: usize, valid: usize) -> u64 {
-    let breaks = |cell: &[u8]| cell.iter().filter(|&&byte| byte == b'\n').count();
-    let before: usize = record.iter().take(field).map(breaks).sum();
-    let inside = record.get(field).map_or(0, |cell| breaks(&cell[..valid.min(cell.len())]));
-    (before + inside) as u64
-}
+    /// SHA-256 of the text, once it was read to its end.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        self.reader.get_ref().input().get_ref().digest()
+    }
 
-fn broken(source: &Source, error: &io::Error) -> InputError {
-    InputError::new(source.name(), format!("can't be read: {error}"), "check the file and its disk")
+    /// What the raw records were refused for; it came through the csv crate.
+    fn refusal(&self, error: csv::Error) -> InputError {
+        match error.into_kind() {
+            csv::ErrorKind::Io(error) => {
+                error.downcast::<InputError>().unwrap_or_else(|error| unreadable(self.source.name(), &error))
+            }
+            _ => unreadable(self.source.name(), &std::io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    fn not_utf8(&self, line: u64) -> InputError {
+        let raw = self.reader.get_ref().bytes();
+        let valid = std::str::from_utf8(raw).err().map_or(0, |error| error.valid_up_to());
+        let breaks = raw[..valid].iter().filter(|&&byte| byte == b'\n').count() as u64;
+        InputError::new(
+            self.source.name(),
+            "is not valid UTF-8".into(),
+            "save it as `CSV UTF-8`, or convert it, for example with iconv -f WINDOWS-1252 -t UTF-8",
+        )
+        .at(line + breaks)
+    }
 }

@@ -1,17 +1,20 @@
 //! The bytes of an input: a file or standard input, in any of the encodings
 //! that spreadsheets write, as a UTF-8 file that can be read more than once.
 //!
-//! Invariant: what [`Source::reader`] yields is the input's text without a byte
-//! order mark. Nothing is replaced: UTF-16 that can't be decoded is an error,
-//! and invalid UTF-8 is left for the reader of the text to report by its line.
+//! Invariant: what [`Source::text`] yields is the input's text. Nothing is
+//! replaced: UTF-16 that can't be decoded is an error, and invalid UTF-8 is left
+//! for the reader of the text to report by its line.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use encoding_rs::{DecoderResult, Encoding, UTF_16BE, UTF_16LE};
+use sha2::{Digest, Sha256};
 
-use crate::model::InputError;
+use super::format::{self, HEAD};
+use super::raw::unreadable;
+use crate::model::{InputError, hex, visible_path};
 
 /// An input, ready to be read from its start any number of times.
 #[derive(Debug)]
@@ -19,8 +22,29 @@ pub(crate) struct Source {
     /// How messages name it.
     name: String,
     file: File,
-    /// Length of the byte order mark.
-    skip: u64,
+    /// The digest of the input's own bytes, if they were converted.
+    original: Option<[u8; 32]>,
+}
+
+/// The text of an input from its start; it digests what it yields.
+pub(super) struct Text<'a> {
+    file: &'a File,
+    hash: Sha256,
+}
+
+impl Text<'_> {
+    /// SHA-256 of the file up to here.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        self.hash.clone().finalize().into()
+    }
+}
+
+impl Read for Text<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.file.read(buffer)?;
+        self.hash.update(&buffer[..got]);
+        Ok(got)
+    }
 }
 
 impl Source {
@@ -33,7 +57,7 @@ impl Source {
         if path.as_os_str() == "-" {
             return Self::spool("standard input".into(), io::stdin().lock());
         }
-        let name = path.display().to_string();
+        let name = visible_path(path);
         let about = |error: &io::Error| {
             let remedy = match error.kind() {
                 io::ErrorKind::NotFound => "check the path, or use - for standard input",
@@ -63,10 +87,15 @@ impl Source {
     ///
     /// # Errors
     /// The file can't be rewound.
-    pub(crate) fn reader(&self) -> io::Result<impl Read + '_> {
+    pub(super) fn text(&self) -> io::Result<Text<'_>> {
         let mut file = &self.file;
-        file.seek(SeekFrom::Start(self.skip))?;
-        Ok(file)
+        file.seek(SeekFrom::Start(0))?;
+        Ok(Text { file, hash: Sha256::new() })
+    }
+
+    /// SHA-256 of the input's own bytes in hexadecimal, by the digest of its text.
+    pub(super) fn sha256(&self, text: &[u8; 32]) -> String {
+        hex(self.original.as_ref().unwrap_or(text))
     }
 
     fn spool(name: String, mut input: impl Read) -> Result<Self, InputError> {
@@ -85,26 +114,18 @@ impl Source {
     }
 
     fn from_file(name: String, mut file: File) -> Result<Self, InputError> {
-        let unreadable = |name: &str, error: &io::Error| {
-            InputError::new(name, format!("can't be read: {error}"), "check the file and its disk")
-        };
-        let mut head = [0; 4];
-        let got = file
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| read_up_to(&mut file, &mut head))
-            .map_err(|error| unreadable(&name, &error))?;
-        match Encoding::for_bom(&head[..got]) {
+        let mut head = [0; HEAD];
+        let got = file.seek(SeekFrom::Start(0)).and_then(|_| read_up_to(&mut file, &mut head));
+        let head = &head[..got.map_err(|error| unreadable(&name, &error))?];
+        if let Some((fact, remedy)) = format::foreign(head) {
+            return Err(InputError::new(&name, fact.into(), remedy));
+        }
+        match Encoding::for_bom(head) {
             Some((encoding, skip)) if encoding == UTF_16LE || encoding == UTF_16BE => {
-                let file = transcode(&name, file, encoding, skip as u64)?;
-                Ok(Self { name, file, skip: 0 })
+                let (file, original) = transcode(&name, file, encoding, skip as u64)?;
+                Ok(Self { name, file, original: Some(original) })
             }
-            Some((_, skip)) => Ok(Self { name, file, skip: skip as u64 }),
-            None if head[..got].len() >= 2 && head[..2].contains(&0) => Err(InputError::new(
-                &name,
-                "looks like UTF-16 without a byte order mark".into(),
-                "save it as «CSV UTF-8», or convert it with iconv -f UTF-16LE -t UTF-8",
-            )),
-            None => Ok(Self { name, file, skip: 0 }),
+            _ => Ok(Self { name, file, original: None }),
         }
     }
 }
@@ -122,22 +143,30 @@ fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(got)
 }
 
-/// Copies UTF-16 text into an unlinked UTF-8 file.
-fn transcode(name: &str, mut input: File, encoding: &'static Encoding, skip: u64) -> Result<File, InputError> {
+/// Copies UTF-16 text into an unlinked UTF-8 file; tells the digest of the input.
+fn transcode(
+    name: &str,
+    mut input: File,
+    encoding: &'static Encoding,
+    skip: u64,
+) -> Result<(File, [u8; 32]), InputError> {
     let failed = |error: io::Error| {
         InputError::new(
             name,
             format!("can't be converted from {}: {error}", encoding.name()),
-            "free some disk space, or save the file as «CSV UTF-8»",
+            "free some disk space, or save the file as `CSV UTF-8`",
         )
     };
     let mut output = tempfile::tempfile().map_err(failed)?;
-    input.seek(SeekFrom::Start(skip)).map_err(failed)?;
+    let mut mark = vec![0; usize::try_from(skip).unwrap_or_default()];
+    input.seek(SeekFrom::Start(0)).and_then(|_| input.read_exact(&mut mark)).map_err(failed)?;
+    let mut hash = Sha256::new_with_prefix(&mark);
     let mut decoder = encoding.new_decoder_without_bom_handling();
     let (mut raw, mut text) = (vec![0; 64 * 1024], vec![0; 256 * 1024]);
     let mut line = 1;
     loop {
         let got = read_up_to(&mut input, &mut raw).map_err(failed)?;
+        hash.update(&raw[..got]);
         let last = got < raw.len();
         let mut rest = &raw[..got];
         loop {
@@ -152,14 +181,14 @@ fn transcode(name: &str, mut input: File, encoding: &'static Encoding, skip: u64
                     return Err(InputError::new(
                         name,
                         format!("is not valid {}", encoding.name()),
-                        "save it as «CSV UTF-8» and try again",
+                        "save it as `CSV UTF-8` and try again",
                     )
                     .at(line as u64));
                 }
             }
         }
         if last {
-            return Ok(output);
+            return Ok((output, hash.finalize().into()));
         }
     }
 }

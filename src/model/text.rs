@@ -1,0 +1,98 @@
+//! Text from outside, made fit for people's eyes.
+//!
+//! Invariant: what comes out of here moves no cursor, turns no reading
+//! direction and hides no character, wherever it is printed.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
+/// How much of a cell a message shows, in characters.
+const SHOWN: usize = 60;
+
+/// Whether a character can't be seen: control and format characters, line and
+/// paragraph separators, noncharacters, and what Unicode lets a font ignore.
+#[must_use]
+pub(crate) fn is_hidden(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
+    let code = u32::from(c);
+    let nonchar = code & 0xfffe == 0xfffe || (0xfdd0..=0xfdef).contains(&code);
+    nonchar
+        || matches!(
+            CodePointMapData::<GeneralCategory>::new().get(c),
+            GeneralCategory::Control
+                | GeneralCategory::Format
+                | GeneralCategory::LineSeparator
+                | GeneralCategory::ParagraphSeparator
+        )
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+}
+
+/// Returns the text with each hidden character escaped, as in `\u{1b}`.
+#[must_use]
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_hidden(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    Cow::Owned(shown)
+}
+
+/// Returns a path as people may see it; bytes that are not UTF-8 show as `\xff`.
+#[must_use]
+pub(crate) fn visible_path(path: &Path) -> String {
+    let mut shown = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        shown.push_str(&visible(chunk.valid()));
+        for byte in chunk.invalid() {
+            shown.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    shown
+}
+
+/// Returns a cell in quotation marks, escaped and cut to a length for messages.
+#[must_use]
+pub(crate) fn quoted_cell(cell: &str) -> String {
+    match cell.char_indices().nth(SHOWN) {
+        None => format!("{cell:?}"),
+        Some((end, _)) => format!("{:?}…", &cell[..end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn what_cannot_be_seen_is_escaped_and_nothing_else() {
+        for hidden in "\0\t\n\r\u{1b}\u{7f}\u{85}\u{9b}\u{ad}\u{34f}\u{61c}\u{180e}\u{200b}\u{200e}\u{202e}\u{2028}\u{2029}\u{2060}\u{2066}\u{feff}\u{fdd0}\u{fffe}\u{1fffe}\u{e0041}".chars() {
+            assert!(is_hidden(hidden), "{hidden:?}");
+            assert!(is_hidden(hidden) && !visible(&format!("a{hidden}b")).contains(hidden), "{hidden:?}");
+        }
+        for plain in ["ann", "é日🦀", "a b\u{a0}c", "\"'\\", "\u{e000}"] {
+            assert_eq!(visible(plain), plain);
+        }
+        assert_eq!(visible("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+    }
+
+    #[test]
+    fn a_path_shows_whatever_bytes_it_holds() {
+        let path = Path::new(std::ffi::OsStr::from_bytes(b"a\xff\x1b.csv"));
+        assert_eq!(visible_path(path), "a\\xff\\u{1b}.csv");
+    }
+
+    #[test]
+    fn a_long_cell_is_cut() {
+        assert_eq!(quoted_cell("a\u{202e}b"), "\"a\\u{202e}b\"");
+        assert_eq!(quoted_cell(&"é".repeat(70)), format!("\"{}\"…", "é".repeat(60)));
+    }
+}
