@@ -10,6 +10,7 @@ mod house;
 mod interop;
 mod ledgers;
 mod ownership;
+mod packaging;
 mod properties;
 mod readme;
 mod recovery;

@@ -1,0 +1,26 @@
+# finspace-reset in an image without a shell: docker build --tag finspace-reset .
+#
+#   docker run --rm -v "$PWD:/work" -v finspace-reset-state:/state finspace-reset \
+#       run /work/users.csv -o /work/results.csv.age -R /work/keys.txt --yes --endpoint-url URL
+#
+# Ledgers live in /state, which must outlive the container: it is what an interrupted run continues from.
+# Folders that are mounted must be writable for user 65532, or give `--user`.
+
+FROM docker.io/library/rust:1.95.0-slim-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked \
+    && packaging/notices target/notices/THIRD-PARTY-NOTICES \
+    && install -d -m 700 /state
+
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /src/target/release/finspace-reset /usr/bin/finspace-reset
+COPY --from=build /src/LICENSE /src/target/notices/THIRD-PARTY-NOTICES /usr/share/doc/finspace-reset/
+COPY --from=build --chown=65532:65532 /state /state
+ENV FINSPACE_RESET_STATE_DIR=/state
+VOLUME /state
+WORKDIR /work
+USER 65532:65532
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/bin/finspace-reset"]
+CMD ["--help"]
