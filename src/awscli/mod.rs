@@ -90,6 +90,7 @@ async fn reset(args: &ResetUserPasswordArgs, printer: &Printer) -> Result<Exit, 
     tracing::debug!(%target, user_id, client_token = token, max_attempts = environment.max_attempts, "resetting");
     let shutdown =
         Shutdown::listen().map_err(|error| Refusal::general(format!("No signal handlers can be had: {error}")))?;
+    let _orderly = shutdown.orderly();
     let reset = tokio::select! {
         reset = attempts::reset(&client, &target, &user_id, &token, environment.max_attempts) => reset?,
         signal = shutdown.requested() => {

@@ -63,6 +63,7 @@ pub(super) async fn run(args: SimulatorArgs, printer: &Printer) -> Result<Exit, 
         }
     };
     let shutdown = Shutdown::listen().map_err(|error| Error::System("no signal handlers", error))?;
+    let _orderly = shutdown.orderly();
     let config = Config {
         listen: args.listen,
         population,

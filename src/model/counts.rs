@@ -94,6 +94,8 @@ pub(crate) struct Tally {
     pub unknown: u64,
     /// Users that this run may have reset once more.
     pub reset_again: u64,
+    /// Requests that wait for their answers.
+    pub in_flight: u64,
     /// Requests sent in this run.
     pub requests: u64,
     /// Requests sent because an earlier one of the same user failed.

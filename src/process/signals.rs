@@ -1,14 +1,19 @@
-//! Signals: the first one asks for an orderly end, the second one leaves.
+//! Signals: a signal ends the process at once, unless something is in flight
+//! that wants an orderly end; then the first one asks for it, and the second
+//! one leaves.
 //!
 //! Invariant: this is the one place that ends the process without returning
-//! from `main`; the ledger needs no more than that to be intact. Signals are
-//! heard in a thread of their own, so that a long publication hears them too.
+//! from `main`; ledger and outputs need no more than that to be intact. Signals
+//! are heard in a thread of their own, so that reading standard input, a
+//! question and a long publication are ended too.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 
+use rustix::termios::{OptionalActions, Termios, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
@@ -22,6 +27,10 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
+    fn from_number(number: i32) -> Self {
+        if number == SIGINT { Self::Interrupt } else { Self::Terminate }
+    }
+
     /// The shell's exit code for it.
     #[must_use]
     pub(crate) fn exit_code(self) -> u8 {
@@ -36,11 +45,36 @@ const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
 const SIGXFSZ: i32 = 25;
 
+/// The longest that last words may take: standard error may be blocked.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// A handle on the wish to end.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Shutdown {
     first: Arc<AtomicI32>,
     wake: Arc<Notify>,
+    /// The number of [`Orderly`] guards.
+    orderly: Arc<AtomicUsize>,
+    last_words: Arc<Mutex<Option<LastWords>>>,
+}
+
+/// What is said and written when a signal ends the process at once.
+type LastWords = Box<dyn FnOnce(Signal) + Send>;
+
+impl std::fmt::Debug for Shutdown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shutdown").field("signalled", &self.signalled()).finish_non_exhaustive()
+    }
+}
+
+/// While it lives, the first signal only asks for an orderly end.
+#[must_use]
+pub(crate) struct Orderly(Arc<AtomicUsize>);
+
+impl Drop for Orderly {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Shutdown {
@@ -51,7 +85,9 @@ impl Shutdown {
     pub(crate) fn listen() -> io::Result<Self> {
         let shutdown = Self::default();
         let heard = shutdown.clone();
-        let (ready, installed) = std::sync::mpsc::channel();
+        // A passphrase is asked for without an echo: whoever leaves there gives it back.
+        let terminal = rustix::termios::tcgetattr(io::stdin()).ok();
+        let (ready, installed) = mpsc::channel();
         thread::Builder::new().name("signals".into()).spawn(move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
@@ -83,14 +119,47 @@ impl Shutdown {
                         Some(()) = terminate.recv() => SIGTERM,
                         Some(()) = hung_up(&mut hang_up) => SIGTERM,
                     };
-                    if !heard.ask(number) {
-                        leave(number);
+                    let first = heard.ask(number);
+                    if !first || heard.orderly.load(Ordering::SeqCst) == 0 {
+                        heard.leave(number, terminal.as_ref());
                     }
                 }
             });
         })?;
         installed.recv().unwrap_or_else(|_| Err(io::Error::other("the signal thread ended")))?;
         Ok(shutdown)
+    }
+
+    /// Wants an orderly end from here on, until the guard is dropped.
+    pub(crate) fn orderly(&self) -> Orderly {
+        self.orderly.fetch_add(1, Ordering::SeqCst);
+        Orderly(self.orderly.clone())
+    }
+
+    /// Sets the last words of a process that a signal ends at once.
+    pub(crate) fn on_leave(&self, words: impl FnOnce(Signal) + Send + 'static) {
+        *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(words));
+    }
+
+    /// Ends the process at once; every record that counts is on disk already.
+    #[allow(clippy::exit, reason = "the one home of a hard exit")]
+    fn leave(&self, number: i32, terminal: Option<&Termios>) -> ! {
+        if let Some(terminal) = terminal {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, terminal);
+        }
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(words) = words {
+            let (said, done) = mpsc::channel();
+            let signal = Signal::from_number(number);
+            let speak = move || {
+                words(signal);
+                let _ = said.send(());
+            };
+            if thread::Builder::new().spawn(speak).is_ok() {
+                let _ = done.recv_timeout(LAST_WORDS);
+            }
+        }
+        std::process::exit(128 + number)
     }
 
     /// Asks for the end because nobody reads what is written any more.
@@ -110,8 +179,7 @@ impl Shutdown {
     pub(crate) fn signalled(&self) -> Option<Signal> {
         match self.first.load(Ordering::SeqCst) {
             0 => None,
-            SIGINT => Some(Signal::Interrupt),
-            _ => Some(Signal::Terminate),
+            number => Some(Signal::from_number(number)),
         }
     }
 
@@ -138,10 +206,4 @@ fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
-}
-
-/// Ends the process at once; every record that counts is on disk already.
-#[allow(clippy::exit, reason = "the one home of a hard exit: a second signal")]
-fn leave(number: i32) -> ! {
-    std::process::exit(128 + number)
 }

@@ -24,3 +24,8 @@ pub(crate) fn human(span: Duration) -> String {
         _ => format!("{} days", seconds / 86_400),
     }
 }
+
+/// Returns a number with its noun: `1 user`, `2 users`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

@@ -60,7 +60,6 @@ impl Printer {
         }
     }
 
-    #[allow(dead_code, reason = "commands call it in their next change")]
     /// A line that somebody must see at once, also where quiet was asked for.
     pub(crate) fn alert(&self, line: impl AsRef<str>) {
         self.err(line.as_ref());

@@ -8,6 +8,7 @@ mod conventions;
 mod fault_points;
 mod house;
 mod interop;
+mod interrupts;
 mod ledgers;
 mod ownership;
 mod packaging;

@@ -1,21 +1,7 @@
 //! On a terminal there is a bar and a question; off one, not a single control
 //! character.
 
-use std::process::{Command, Stdio};
-
-use crate::common::{Ran, Room, Simulator, assert_true_and_once, converse, terminal};
-
-/// Runs a command on a terminal of its own; tells its code and all it showed.
-fn on_a_terminal(mut command: Command, answers: &[(&str, &str)]) -> (Option<i32>, String) {
-    let (mut ours, theirs) = terminal();
-    let end = || Stdio::from(theirs.try_clone().unwrap());
-    command.env("TERM", "xterm").stdin(end()).stdout(end()).stderr(end());
-    let mut child = command.spawn().unwrap();
-    drop(command);
-    drop(theirs);
-    let shown = converse(&mut ours, answers);
-    (child.wait().unwrap().code(), shown)
-}
+use crate::common::{Ran, Room, Simulator, assert_true_and_once, converse, on_a_terminal, terminal};
 
 const ESCAPE: char = '\u{1b}';
 

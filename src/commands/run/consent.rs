@@ -13,7 +13,7 @@ use crate::engine::plan::{Plan, PlanError};
 use crate::engine::roster::{ListReport, RowIssue};
 use crate::model::{Counts, client_token};
 use crate::ui::Printer;
-use crate::ui::format::human;
+use crate::ui::format::{counted, human};
 
 /// Returns when the plan is consented to: none is needed where nothing is sent,
 /// or all is simulated.
@@ -96,9 +96,4 @@ fn output(job: &Job) -> String {
         (Some(_), None) => format!("{}, in the clear", job.output_name()),
         (Some(_), Some(to)) => format!("{}, encrypted for {}", job.output_name(), to.readers().join(", ")),
     }
-}
-
-/// Returns a number with its noun: `1 user`, `2 users`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -10,6 +10,7 @@ mod consent;
 mod finish;
 mod inputs;
 mod job;
+mod last_words;
 mod places;
 mod prepare;
 mod preview;
@@ -21,6 +22,7 @@ mod summary;
 use std::io::IsTerminal;
 
 pub(crate) use self::args::RunArgs;
+use self::last_words::LastWords;
 use self::settings::RunSettings;
 use super::error::Error;
 use super::exit::Exit;
@@ -47,6 +49,7 @@ async fn carry_out(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {
     let settings = RunSettings::check(args, std::io::stdout().is_terminal())?;
     let shutdown = Shutdown::listen().map_err(|error| Error::System("no signal handlers", error))?;
     printer.tell(&shutdown);
+    let words = LastWords::prepare(&shutdown, printer, settings.summary.clone());
     let ready = prepare::prepare(settings, printer, &shutdown).await?;
     if ready.job.settings.dry_run {
         return preview::preview(&ready, printer);
@@ -55,6 +58,6 @@ async fn carry_out(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {
         return Ok(exit);
     }
     consent::ask(&ready, printer)?;
-    let (job, sent) = send::send(ready, printer, &shutdown).await?;
+    let (job, sent) = send::send(ready, printer, &shutdown, words).await?;
     Ok(finish::finish(&job, sent, printer, &shutdown))
 }

@@ -5,6 +5,7 @@
 //! begun; the ledger comes back when all is recorded.
 
 use super::job::Job;
+use super::last_words::LastWords;
 use super::prepare::Ready;
 use crate::commands::error::Error;
 use crate::engine::dispatch;
@@ -35,7 +36,12 @@ pub(super) struct Sent {
 ///
 /// # Errors
 /// The ledger can't be written; nothing was sent.
-pub(super) async fn send(ready: Ready, printer: &Printer, shutdown: &Shutdown) -> Result<(Job, Sent), Error> {
+pub(super) async fn send(
+    ready: Ready,
+    printer: &Printer,
+    shutdown: &Shutdown,
+    mut words: LastWords,
+) -> Result<(Job, Sent), Error> {
     let Ready { job, ledger, plan, missing, lock, .. } = ready;
     let mut ledger = match ledger {
         Some(ledger) => ledger,
@@ -51,7 +57,14 @@ pub(super) async fn send(ready: Ready, printer: &Printer, shutdown: &Shutdown) -
         (ledger, StopReason::Finished, Tally::default())
     } else {
         let mut progress = Progress::start(printer, job.settings.show, plan.to_reset);
-        let sent = dispatch(&job, ledger, &mut progress, shutdown).await;
+        let orderly = shutdown.orderly();
+        words.sending(&job.batch, job.settings.service.connection.read_timeout);
+        let mut show = |tally: &Tally| {
+            words.keep(tally, shutdown.signalled(), printer);
+            progress.show(tally);
+        };
+        let sent = dispatch(&job, ledger, &mut show, shutdown).await;
+        drop(orderly);
         progress.finish();
         let (ledger, stop, tally, written) = sent?;
         failpoint::hit("recorded");
@@ -60,6 +73,7 @@ pub(super) async fn send(ready: Ready, printer: &Printer, shutdown: &Shutdown) -
         }
         (ledger, if written.is_err() { StopReason::LedgerFailed } else { stop }, tally)
     };
+    words.publishing(&job.batch);
     tally.failed += missing.len() as u64;
     Ok((job, Sent { ledger, stop, tally, _lock: lock }))
 }
@@ -69,7 +83,7 @@ type Dispatched = (Ledger, StopReason, Tally, Result<(), crate::engine::ledger::
 async fn dispatch(
     job: &Job,
     ledger: Ledger,
-    progress: &mut Progress,
+    show: &mut dyn FnMut(&Tally),
     shutdown: &Shutdown,
 ) -> Result<Dispatched, Error> {
     let sending = &job.settings.sending;
@@ -86,10 +100,7 @@ async fn dispatch(
         batch: job.batch.clone(),
     };
     let pacer = Pacer::start(sending.rate);
-    let (stop, tally) = dispatch::run(&job.client, &writer, &mut events, pacer, &limits, shutdown, &mut |tally| {
-        progress.show(tally);
-    })
-    .await;
+    let (stop, tally) = dispatch::run(&job.client, &writer, &mut events, pacer, &limits, shutdown, show).await;
     let (ledger, written) = writer.finish();
     Ok((ledger, stop, tally, written))
 }

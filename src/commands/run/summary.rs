@@ -15,6 +15,7 @@ use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError};
 use crate::engine::roster::ListReport;
 use crate::model::{Counts, Millis, Tally};
+use crate::process::signals::Signal;
 use crate::ui::format::{human, pace};
 
 /// The form of the summary.
@@ -278,6 +279,22 @@ pub(super) fn write_refusal(path: &Path, error: &Error) -> Result<(), Error> {
         "exit_code": exit.code(),
         "meaning": exit.meaning(),
         "error": error.to_string(),
+        "ended_at": Millis::now().to_string(),
+    });
+    write(path, &json)
+}
+
+/// Writes the summary of a run that a signal ended at once.
+///
+/// # Errors
+/// It can't be written.
+pub(super) fn write_interrupted(path: &Path, signal: Signal, text: &str) -> Result<(), Error> {
+    let exit = Exit::Signalled(signal);
+    let json = serde_json::json!({
+        "schema": SCHEMA,
+        "exit_code": exit.code(),
+        "meaning": exit.meaning(),
+        "error": text,
         "ended_at": Millis::now().to_string(),
     });
     write(path, &json)

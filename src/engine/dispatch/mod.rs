@@ -132,6 +132,7 @@ impl Dispatcher<'_> {
                 () = sleep_until(wake), if wake.is_some() => {}
                 _ = tick.tick() => {
                     self.tally.rate_found = self.pacer.found();
+                    self.tally.in_flight = self.in_flight.len() as u64;
                     show(&self.tally);
                 }
                 _ = sample.tick() => self.sample(),

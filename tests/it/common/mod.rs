@@ -479,3 +479,26 @@ pub(crate) fn converse(terminal: &mut fs::File, answers: &[(&str, &str)]) -> Str
     }
     String::from_utf8_lossy(&shown).into_owned()
 }
+
+/// Runs a command on a terminal of its own; tells its code and all it showed.
+pub(crate) fn on_a_terminal(mut command: Command, answers: &[(&str, &str)]) -> (Option<i32>, String) {
+    let (mut ours, theirs) = terminal();
+    let end = || Stdio::from(theirs.try_clone().unwrap());
+    command.env("TERM", "xterm").stdin(end()).stdout(end()).stderr(end());
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    drop(theirs);
+    let shown = converse(&mut ours, answers);
+    (child.wait().unwrap().code(), shown)
+}
+
+/// The same command as the leader of a session, whose terminal then turns Ctrl-C into a signal.
+pub(crate) fn session_leader(command: &Command) -> Command {
+    let mut leader = Command::new("setsid");
+    leader.arg("-cw").arg(command.get_program()).args(command.get_args()).env_clear();
+    for (name, value) in command.get_envs() {
+        leader.envs(value.map(|value| (name, value)));
+    }
+    leader.current_dir(command.get_current_dir().unwrap());
+    leader
+}

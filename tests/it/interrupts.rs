@@ -1,0 +1,73 @@
+//! A signal ends the program at once, unless requests are in flight.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use rustix::process::Signal;
+
+use crate::common::{Ran, Room, Running, Simulator, on_a_terminal, session_leader, wait_until};
+
+#[test]
+fn a_signal_ends_the_reading_of_standard_input() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let (room, simulator) = (Room::new(), Simulator::start(&[]));
+        let mut command = room.job(&simulator, &["-", "-o", "out.csv", "--summary", "run.json"]);
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(b"user_id\nann\n").unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        wait_until("it hears signals", || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+            u64::from_str_radix(&caught, 16).unwrap() & 0b10 != 0
+        });
+        rustix::process::kill_process(pid, signal).unwrap();
+        let ran = Ran::of(child.wait_with_output().unwrap()).expect(code).says("nothing was sent");
+        assert!(!ran.stderr.contains("waiting"), "{ran}");
+        let summary: serde_json::Value = serde_json::from_str(&room.read("run.json")).unwrap();
+        assert_eq!(summary["exit_code"], code);
+        assert!(!room.exists("out.csv"));
+        assert_eq!(simulator.requests(), 0);
+        drop(stdin);
+    }
+}
+
+#[test]
+fn ctrl_c_at_the_question_sends_and_makes_nothing() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    room.roster("users.csv", 3);
+    let command = room.unasked(&simulator, &["users.csv", "-o", "out.csv"]);
+    let (code, shown) = on_a_terminal(session_leader(&command), &[("Type 3 to go on", "\u{3}")]);
+    assert_eq!(code, Some(130), "{shown}");
+    assert!(shown.contains("interrupted; nothing was sent"), "{shown}");
+    assert_eq!(simulator.requests(), 0);
+    assert!(!room.exists("out.csv"));
+    assert!(
+        !room.path("state").read_dir().unwrap().any(|entry| entry
+            .unwrap()
+            .path()
+            .extension()
+            .is_some_and(|e| e == "ledger"))
+    );
+}
+
+#[test]
+fn an_orderly_end_is_announced_and_a_second_signal_says_what_it_leaves() {
+    let (room, simulator) = (Room::new(), Simulator::start(&["--faults", "hang=1"]));
+    room.roster("users.csv", 8);
+    let running = Running::of({
+        let mut command = room.job(&simulator, &["users.csv", "-o", "out.csv", "--summary", "run.json", "-q"]);
+        command.stderr(Stdio::from(std::fs::File::create(room.path("log")).unwrap()));
+        command
+    });
+    wait_until("requests are in flight", || simulator.requests() == 8);
+    running.signal(Signal::INT);
+    wait_until("it says so", || room.read("log").contains("stopping: waiting for 8 answers (at most "));
+    running.signal(Signal::INT);
+    running.wait().expect(130);
+    let log = room.read("log");
+    assert!(log.contains("8 users may have been reset without an answer"), "{log}");
+    assert!(log.contains("finspace-reset status "), "{log}");
+    let summary: serde_json::Value = serde_json::from_str(&room.read("run.json")).unwrap();
+    assert_eq!(summary["exit_code"], 130);
+}
