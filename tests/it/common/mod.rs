@@ -472,7 +472,9 @@ pub(crate) fn converse(terminal: &mut fs::File, answers: &[(&str, &str)]) -> Str
             if !new[at..].contains(':') {
                 break;
             }
-            writeln!(terminal, "{answer}").unwrap();
+            // A control character is typed alone: Enter would answer the question first.
+            let enter = if answer.ends_with(char::is_control) { "" } else { "\n" };
+            write!(terminal, "{answer}{enter}").unwrap();
             from = shown.len();
             answers.next();
         }
