@@ -84,7 +84,16 @@ impl Shutdown {
     /// The handlers can't be installed.
     pub(crate) fn listen() -> io::Result<Self> {
         let shutdown = Self::default();
-        let heard = shutdown.clone();
+        shutdown.start()?;
+        Ok(shutdown)
+    }
+
+    /// Starts to listen, when last words are set.
+    ///
+    /// # Errors
+    /// The handlers can't be installed.
+    pub(crate) fn start(&self) -> io::Result<()> {
+        let heard = self.clone();
         // A passphrase is asked for without an echo: whoever leaves there gives it back.
         let terminal = rustix::termios::tcgetattr(io::stdin()).ok();
         let (ready, installed) = mpsc::channel();
@@ -126,8 +135,7 @@ impl Shutdown {
                 }
             });
         })?;
-        installed.recv().unwrap_or_else(|_| Err(io::Error::other("the signal thread ended")))?;
-        Ok(shutdown)
+        installed.recv().unwrap_or_else(|_| Err(io::Error::other("the signal thread ended")))
     }
 
     /// Wants an orderly end from here on, until the guard is dropped.

@@ -112,9 +112,12 @@ impl Printer {
     /// The terminal is gone.
     #[allow(clippy::unused_self, reason = "the printer owns the stream")]
     pub(crate) fn ask(&self, question: &str) -> io::Result<String> {
-        let mut stderr = io::stderr().lock();
-        write!(stderr, "{question}")?;
-        stderr.flush()?;
+        {
+            // Held no longer: somebody else may have to speak while the answer is awaited.
+            let mut stderr = io::stderr().lock();
+            write!(stderr, "{question}")?;
+            stderr.flush()?;
+        }
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
         Ok(answer.trim().to_owned())

@@ -47,9 +47,10 @@ pub(crate) async fn run(args: RunArgs, printer: &Printer) -> Result<Exit, Error>
 
 async fn carry_out(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {
     let settings = RunSettings::check(args, std::io::stdout().is_terminal())?;
-    let shutdown = Shutdown::listen().map_err(|error| Error::System("no signal handlers", error))?;
-    printer.tell(&shutdown);
+    let shutdown = Shutdown::default();
     let words = LastWords::prepare(&shutdown, printer, settings.summary.clone());
+    shutdown.start().map_err(|error| Error::System("no signal handlers", error))?;
+    printer.tell(&shutdown);
     let ready = prepare::prepare(settings, printer, &shutdown).await?;
     if ready.job.settings.dry_run {
         return preview::preview(&ready, printer);
