@@ -39,7 +39,10 @@ pub(super) fn nothing_left(ready: &Ready, printer: &Printer) -> Result<Option<Ex
     if asked != published {
         return Err(PlanError::Erased { batch, at, output: asked, published }.into());
     }
-    printer.note(format!("batch {batch}: every user was reset before; nothing was sent. The results went to {published}, and the batch was closed at {at}."));
+    let why = if plan.counts.succeeded == 0 { "nobody in it can be reset" } else { "every user was reset before" };
+    printer.note(format!(
+        "batch {batch}: {why}; nothing was sent. The results went to {published}, and the batch was closed at {at}."
+    ));
     let end = End { stop: &StopReason::Finished, counts: plan.counts, limited: None, signal: None, durable: true };
     Ok(Some(Exit::of_run(&end)))
 }
@@ -108,6 +111,8 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
 fn close(job: &Job, ledger: &mut Ledger, stop: &StopReason, counts: Counts) -> Result<bool, Error> {
     let why = match counts.to_do() {
         _ if *stop == StopReason::LedgerFailed => return Ok(false),
+        // Nothing is sealed yet, and the same roster may want another output.
+        0 if counts.succeeded == 0 => return Ok(false),
         0 => "every user was reset and the results were written",
         _ if job.settings.close => "--close",
         _ => return Ok(false),

@@ -63,8 +63,11 @@ fn tell_roster(name: &str, facts: &Statistics, printer: &Printer) {
         let shown: Vec<String> =
             facts.odd_rows.iter().map(|RowIssue { line, text }| format!("line {line}: {text}")).collect();
         let more = more(facts.odd, shown.len());
-        let are = if facts.odd == 1 { "1 user ID looks" } else { &format!("{} user IDs look", facts.odd) };
-        printer.note(format!("{name}: {are} like something else and go out as they stand: {}{more}", shown.join(", ")));
+        let hold = if facts.odd == 1 { "1 row holds" } else { &format!("{} rows hold", facts.odd) };
+        printer.note(format!(
+            "{name}: {hold} what looks like no user ID, and will be sent as it stands: {}{more}",
+            shown.join(", ")
+        ));
     }
     for RowIssue { line, text } in &facts.invalid_rows {
         printer.note(format!("{name}:{line}: {text}"));

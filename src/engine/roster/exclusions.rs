@@ -119,7 +119,7 @@ impl ListReport {
             0 if *entries == 0 => Some(format!("{file}: names nobody, so it protects nobody")),
             0 => None,
             all if all == entries => Some(format!(
-                "{file} PROTECTS NOBODY: {all} of {entries} entries name nobody in the roster ({shown}{more}); check that it holds user IDs, spelt as in the roster"
+                "{file}: {all} of {entries} entries name nobody in the roster ({shown}{more}): IT PROTECTS NOBODY; check that it holds user IDs, spelt as in the roster"
             )),
             some => Some(format!("{file}: {some} of {entries} entries name nobody in the roster ({shown}{more})")),
         }
