@@ -10,6 +10,7 @@ use crate::engine::ledger::state_dir::StateError;
 use crate::engine::plan::PlanError;
 use crate::engine::results::PublishError;
 use crate::engine::results::encryption::EncryptionError;
+use crate::engine::results::one_user::OneUserError;
 use crate::engine::results::ownership::OwnershipError;
 use crate::model::InputError;
 use crate::process::signals::Signal;
@@ -31,6 +32,8 @@ pub(super) enum Error {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Encryption(#[from] EncryptionError),
+    #[error(transparent)]
+    OneUser(#[from] OneUserError),
     #[error(transparent)]
     Publish(#[from] PublishError),
     #[error(transparent)]
@@ -65,6 +68,7 @@ impl Error {
             | Self::StateDir(_)
             | Self::Ledger(_)
             | Self::Encryption(_)
+            | Self::OneUser(_)
             | Self::Publish(_)
             | Self::Ownership(_)
             | Self::Plan(_)
@@ -100,6 +104,11 @@ pub(crate) enum SettingsError {
     /// A binary file on a terminal.
     #[error("an encrypted file would garble the terminal; add -a/--armor, or redirect standard output")]
     BinaryOnTerminal,
+    /// Everybody's passwords on a screen.
+    #[error(
+        "{0} would show every password on this screen; name one user with --user ID, or a file with -o FILE, or ask for all of them here with -o -"
+    )]
+    PasswordsOnScreen(PathBuf),
     /// Standard input twice.
     #[error("standard input can't be both {0} and {1}; use a file for one of them")]
     StdinTwice(&'static str, &'static str),

@@ -110,7 +110,7 @@ fn dispatch(command: Command, printer: &Printer) -> Result<Exit, Error> {
         Command::Close(args) => close::run(&args, printer),
         Command::Report(args) => report::run(&args, printer),
         Command::Simulator(args) => block_on(simulator::run(args, printer))?,
-        Command::Decrypt(args) => decrypt::run(&args),
+        Command::Decrypt(args) => decrypt::run(&args, printer),
         Command::Keygen(args) => keygen::run(&args, printer),
         Command::ListUsers(args) => block_on(list_users::run(args, printer))?,
         Command::Completions(args) => completions::run(&args, printer),

@@ -12,7 +12,7 @@ use crate::common::{Ran, Room, Simulator, Table, assert_true_and_once};
 
 /// Whether these programs are there; insists on it where that is asked for.
 #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn have(programs: &[&str]) -> bool {
+pub(crate) fn have(programs: &[&str]) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let there = |program: &&&str| std::env::split_paths(&paths).any(|folder| folder.join(program).is_file());
     let missing: Vec<&&str> = programs.iter().filter(|program| !there(program)).collect();
@@ -27,7 +27,7 @@ fn have(programs: &[&str]) -> bool {
     false
 }
 
-fn tool(room: &Room, program: &str, arguments: &[&str]) -> Ran {
+pub(crate) fn tool(room: &Room, program: &str, arguments: &[&str]) -> Ran {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(room.path("")).stdin(Stdio::null()).env("HOME", room.path(""));
     Ran::of(command.output().unwrap()).expect(0)

@@ -10,6 +10,7 @@ mod hostile;
 mod house;
 mod interop;
 mod interrupts;
+mod keys;
 mod ledgers;
 mod ownership;
 mod packaging;

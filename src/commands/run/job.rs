@@ -63,6 +63,9 @@ impl Job {
         let started = Start { at: Millis::now(), clock: Instant::now() };
         let Users { roster, excluded, exclude_lists } = inputs::read(&settings.inputs, printer)?;
         let encryption = settings.output.encryption()?;
+        if let Some(remark) = encryption.as_ref().and_then(Encryption::remark) {
+            printer.warning(remark);
+        }
         let output = settings.output.path()?;
         let (client, target) = connect(&settings.service, settings.sending.concurrency).await?;
         let batch = settings.batch.clone().unwrap_or_else(|| BatchName::from_digest(roster.facts().users_digest));

@@ -240,12 +240,12 @@ fn only_column(source: &Source, first: &str, line: u64) -> Result<usize, InputEr
 
 /// A header as it is compared: without case, `_`, `-`, white space, and what
 /// can't be seen.
-pub(super) fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     letters(name).collect()
 }
 
 /// Whether a header reads as one in its plain form.
-pub(super) fn reads_as(name: &str, plain: &str) -> bool {
+pub(crate) fn reads_as(name: &str, plain: &str) -> bool {
     letters(name).eq(plain.chars())
 }
 

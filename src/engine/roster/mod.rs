@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 
 use self::dialect::Dialect;
+pub(crate) use self::dialect::{plain, reads_as};
 pub(crate) use self::exclusions::{Exclusions, ListReport};
 use self::records::Records;
 pub(crate) use self::role::Role;
