@@ -17,7 +17,7 @@ mod text;
 pub(crate) use counts::{Counts, RowKind, Tally};
 pub(crate) use input::{InputError, USER_COLUMNS, check_user_id, trim_user_id};
 pub(crate) use target::{BatchName, Target, client_token};
-pub(crate) use text::{is_hidden, quoted_cell, visible_path};
+pub(crate) use text::{is_hidden, quoted_cell, visible, visible_lines, visible_path};
 
 /// How long the service remembers a client token (API reference, `clientToken`).
 pub(crate) const TOKEN_WINDOW: Duration = Duration::from_mins(10);

@@ -45,6 +45,15 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Returns the text with all but its line feeds made visible.
+#[must_use]
+pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| c != '\n' && is_hidden(c)) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.split('\n').map(visible).collect::<Vec<_>>().join("\n"))
+}
+
 /// Returns a path as people may see it; bytes that are not UTF-8 show as `\xff`.
 #[must_use]
 pub(crate) fn visible_path(path: &Path) -> String {
@@ -75,13 +84,13 @@ mod tests {
     #[test]
     fn what_cannot_be_seen_is_escaped_and_nothing_else() {
         for hidden in "\0\t\n\r\u{1b}\u{7f}\u{85}\u{9b}\u{ad}\u{34f}\u{61c}\u{180e}\u{200b}\u{200e}\u{202e}\u{2028}\u{2029}\u{2060}\u{2066}\u{feff}\u{fdd0}\u{fffe}\u{1fffe}\u{e0041}".chars() {
-            assert!(is_hidden(hidden), "{hidden:?}");
             assert!(is_hidden(hidden) && !visible(&format!("a{hidden}b")).contains(hidden), "{hidden:?}");
         }
         for plain in ["ann", "é日🦀", "a b\u{a0}c", "\"'\\", "\u{e000}"] {
             assert_eq!(visible(plain), plain);
         }
         assert_eq!(visible("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(visible_lines("a\u{7}\nb\n"), "a\\u{7}\nb\n");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The one printer: standard output, standard error, and the bar on it.
 //!
 //! Invariant: nothing else in the program prints. Off a terminal no control
-//! character is written. A reader that went away is a wish to end, not a panic.
+//! character is written, and on one none that came from outside. A reader that went away is a wish to end, not a panic.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::ProgressBar;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::model::{visible, visible_lines};
 use crate::process::signals::Shutdown;
 
 /// How many warnings a quiet printer keeps.
@@ -44,7 +45,7 @@ impl Printer {
     /// A line for people, on standard error.
     pub(crate) fn note(&self, line: impl AsRef<str>) {
         if !self.lock().quiet {
-            self.err(line.as_ref());
+            self.say(line.as_ref());
         }
     }
 
@@ -54,7 +55,7 @@ impl Printer {
         let mut inner = self.lock();
         if !inner.quiet {
             drop(inner);
-            self.err(&line);
+            self.say(&line);
         } else if inner.kept.len() < KEPT {
             inner.kept.push(line);
         }
@@ -62,7 +63,7 @@ impl Printer {
 
     /// A line that somebody must see at once, also where quiet was asked for.
     pub(crate) fn alert(&self, line: impl AsRef<str>) {
-        self.err(line.as_ref());
+        self.say(line.as_ref());
     }
 
     /// The lines that a run comes to; a quiet printer shows those of a failure
@@ -72,7 +73,7 @@ impl Printer {
             self.release();
         }
         if failed || !self.lock().quiet {
-            self.err(&lines.join("\n"));
+            self.say(&lines.join("\n"));
         }
     }
 
@@ -80,14 +81,14 @@ impl Printer {
     fn release(&self) {
         let kept = std::mem::take(&mut self.lock().kept);
         for line in kept {
-            self.err(&line);
+            self.say(&line);
         }
     }
 
     /// An error, on standard error, also where quiet was asked for.
     pub(crate) fn error(&self, text: impl AsRef<str>) {
         self.release();
-        self.err(&format!("error: {}", text.as_ref()));
+        self.say(&format!("error: {}", text.as_ref()));
     }
 
     /// An error in somebody else's words, after a blank line, on standard error.
@@ -115,12 +116,18 @@ impl Printer {
         {
             // Held no longer: somebody else may have to speak while the answer is awaited.
             let mut stderr = io::stderr().lock();
-            write!(stderr, "{question}")?;
+            write!(stderr, "{}", visible(question))?;
             stderr.flush()?;
         }
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
         Ok(answer.trim().to_owned())
+    }
+
+    /// Prints lines with what can't be seen escaped: file names and a service's
+    /// words may hold anything.
+    fn say(&self, lines: &str) {
+        self.err(&visible_lines(lines));
     }
 
     fn err(&self, line: &str) {

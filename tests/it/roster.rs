@@ -438,4 +438,8 @@ fn file_names_and_cells_are_escaped_for_people() {
     let flags: Vec<&OsStr> = ["in.csv", "-o", "2.csv", "--exclude"].iter().map(OsStr::new).chain([nowhere]).collect();
     let ran = room.reset(&simulator, &flags).expect(2);
     ran.says("no\\u{1b}where\\xff.csv: can't be read");
+
+    let ran = room.reset(&simulator, &["in.csv", "-o", "x\u{1b}[2J\u{202e}.txt"]).expect(2);
+    assert_eq!(ran.stderr.chars().find(hidden), None, "{ran}");
+    ran.says("x\\u{1b}[2J\\u{202e}.txt");
 }

@@ -11,7 +11,7 @@ use crate::commands::error::Error;
 use crate::engine::fingerprint::Fingerprint;
 use crate::engine::plan::{Plan, PlanError};
 use crate::engine::roster::{ListReport, RowIssue};
-use crate::model::{Counts, client_token};
+use crate::model::{Counts, client_token, visible};
 use crate::ui::Printer;
 use crate::ui::format::{counted, human};
 
@@ -49,7 +49,7 @@ pub(super) fn describe(job: &Job, plan: &Plan) -> String {
     let Counts { rows, succeeded, unknown, .. } = plan.counts;
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "{name:<14}{value}");
+        let _ = writeln!(text, "{name:<14}{}", visible(&value));
     };
     line("target", job.target.to_string());
     line("identity", if job.identity.is_empty() { "none is needed".into() } else { job.identity.clone() });
