@@ -82,21 +82,21 @@ pub(crate) struct Plan {
 
 /// Returns what a ledger's rows are made from: the roster and who is left out of it.
 fn import_key(roster: &Roster, excluded: &HashSet<String>) -> String {
-    hex(&digest_of(&[roster_key(roster).as_bytes(), exclusion_key(excluded).as_bytes()]))
+    hex(digest_of(&[roster_key(roster).as_bytes(), exclusion_key(excluded).as_bytes()]))
 }
 
 /// Returns a digest of the roster as it was read: its users, cells and header.
 pub(crate) fn roster_key(roster: &Roster) -> String {
     let facts = roster.facts();
     let header: Vec<&[u8]> = roster.header().iter().map(String::as_bytes).collect();
-    hex(&digest_of(&[&facts.users_digest, &facts.rows.to_le_bytes(), &facts.fingerprint, &digest_of(&header)]))
+    hex(digest_of(&[&facts.users_digest, &facts.rows.to_le_bytes(), &facts.fingerprint, &digest_of(&header)]))
 }
 
 /// Returns a digest of the users left out.
 pub(crate) fn exclusion_key(excluded: &HashSet<String>) -> String {
     let mut left_out: Vec<&[u8]> = excluded.iter().map(String::as_bytes).collect();
     left_out.sort_unstable();
-    hex(&digest_of(&left_out))
+    hex(digest_of(&left_out))
 }
 
 /// A roster's row as the ledger takes it.

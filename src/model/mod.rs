@@ -15,9 +15,10 @@ mod target;
 mod text;
 
 pub(crate) use counts::{Counts, RowKind, Tally};
+pub(crate) use hex::encode as hex;
 pub(crate) use input::{InputError, USER_COLUMNS, check_user_id, trim_user_id};
 pub(crate) use target::{BatchName, Target, client_token};
-pub(crate) use text::{is_hidden, quoted_cell, visible, visible_lines, visible_path};
+pub(crate) use text::{is_hidden, quoted_cell, shell_word, visible, visible_lines, visible_path};
 
 /// How long the service remembers a client token (API reference, `clientToken`).
 pub(crate) const TOKEN_WINDOW: Duration = Duration::from_mins(10);
@@ -177,16 +178,6 @@ pub(crate) fn digest_of(parts: &[&[u8]]) -> [u8; 32] {
         hash.update(part);
     }
     hash.finalize().into()
-}
-
-/// Lower-case hexadecimal.
-#[must_use]
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

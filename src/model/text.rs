@@ -4,6 +4,7 @@
 //! direction and hides no character, wherever it is printed.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
@@ -76,9 +77,53 @@ pub(crate) fn quoted_cell(cell: &str) -> String {
     }
 }
 
+/// Returns a word that a shell reads back as it is, and that can be printed
+/// and pasted: what is no text or can't be seen is escaped as bash, zsh and ksh
+/// have it.
+pub(crate) fn shell_word(word: &OsStr) -> String {
+    use std::os::unix::ffi::OsStrExt;
+
+    let text = word.to_str().filter(|text| !text.chars().any(is_hidden));
+    if let Some(quoted) = text.and_then(|text| shlex::try_quote(text).ok()) {
+        return quoted.into_owned();
+    }
+    let mut escaped = String::from("$'");
+    for byte in word.as_bytes() {
+        match byte {
+            b'\\' | b'\'' => escaped.extend(['\\', char::from(*byte)]),
+            b' '..=b'~' => escaped.push(char::from(*byte)),
+            _ => escaped.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    escaped.push('\'');
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_for_a_shell_comes_back_as_it_was() {
+        use std::os::unix::ffi::{OsStrExt, OsStringExt};
+        let words: [&[u8]; 8] = [
+            b"plain.csv",
+            b"two words",
+            b"it's",
+            b"",
+            b"$(rm)",
+            b"caf\xe9 \\ '",
+            "\u{1b}[2J\u{202e}".as_bytes(),
+            "\u{e9}".as_bytes(),
+        ];
+        for word in words {
+            let quoted = shell_word(OsStr::from_bytes(word));
+            assert!(!quoted.chars().any(is_hidden), "{quoted:?}");
+            let said =
+                std::process::Command::new("bash").args(["-c", &format!("printf %s {quoted}")]).output().unwrap();
+            assert_eq!(std::ffi::OsString::from_vec(said.stdout).as_bytes(), word, "{quoted}");
+        }
+    }
     use std::os::unix::ffi::OsStrExt;
 
     #[test]

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use super::job::Job;
 use super::prepare::Ready;
-use super::preview::quoted;
 use super::send::Sent;
 use super::summary::Summary;
 use crate::commands::error::Error;
@@ -17,7 +16,7 @@ use crate::engine::ledger::{Doubt, Ledger};
 use crate::engine::plan::PlanError;
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError, Table};
-use crate::model::{Counts, Millis};
+use crate::model::{Counts, Millis, shell_word};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
 use crate::ui::Printer;
@@ -163,8 +162,8 @@ fn opening(job: &Job) -> Option<String> {
     Some(match job.encryption {
         None => "the passwords in it are in the clear: hand it over safely, then delete it".to_owned(),
         Some(_) if job.settings.output.has_passphrase() => {
-            format!("open it with: finspace-reset decrypt {}", quoted(path))
+            format!("open it with: finspace-reset decrypt {}", shell_word(path.as_os_str()))
         }
-        Some(_) => format!("open it with: finspace-reset decrypt {} -i IDENTITY", quoted(path)),
+        Some(_) => format!("open it with: finspace-reset decrypt {} -i IDENTITY", shell_word(path.as_os_str())),
     })
 }

@@ -143,7 +143,7 @@ impl Job {
         let sending = &self.settings.sending;
         let environment = self.settings.service.connection.environment_id.as_deref().unwrap_or_default();
         Binding {
-            roster: roster_key(&self.roster),
+            roster: format!("{} {}", roster_key(&self.roster), self.roster.facts().sha256),
             exclusions: exclusion_key(&self.excluded),
             target: self.target.to_string(),
             batch: self.batch.to_string(),

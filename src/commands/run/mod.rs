@@ -14,6 +14,7 @@ mod last_words;
 mod places;
 mod prepare;
 mod preview;
+mod record;
 mod send;
 mod settings;
 mod simulate;

@@ -16,6 +16,7 @@ use crate::engine::ledger::{Ledger, LedgerRow};
 use crate::engine::plan::{Plan, new_row};
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError, Table, write_header, write_row};
+use crate::model::shell_word;
 use crate::ui::Printer;
 
 /// Shows the plan, and writes it where asked to.
@@ -52,6 +53,12 @@ fn how_to_run(job: &Job, plan: &Plan) -> String {
     format!("No reset was sent. To run exactly this plan{open}:\n  {}\n", words.join(" "))
 }
 
+/// Returns this process's command line for a shell.
+pub(super) fn command_line() -> Vec<String> {
+    let typed = std::env::args_os().skip(1).map(|word| shell_word(&word));
+    std::iter::once("finspace-reset".to_owned()).chain(typed).collect()
+}
+
 /// Returns this process's command line for a shell, without the flags that a
 /// preview outweighs.
 fn own_command_line() -> Vec<String> {
@@ -62,7 +69,7 @@ fn own_command_line() -> Vec<String> {
             Some("--dry-run" | "-n" | "--yes" | "-y") => {}
             Some("--confirm") => drop(typed.next()),
             Some(word) if word.starts_with("--confirm=") => {}
-            _ => words.push(quoted(Path::new(&word))),
+            _ => words.push(shell_word(&word)),
         }
     }
     words
@@ -80,17 +87,6 @@ fn write_preview(job: &Job, ledger: Option<&Ledger>) -> Result<(), Error> {
             })
         }
         (Some(_), None) => results::stream(&mut std::io::stdout().lock(), seal, fill),
-    }
-}
-
-/// Returns a word for a shell.
-pub(super) fn quoted(word: &Path) -> String {
-    let text = word.to_string_lossy();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 

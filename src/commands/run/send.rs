@@ -7,6 +7,7 @@
 use super::job::Job;
 use super::last_words::LastWords;
 use super::prepare::Ready;
+use super::record;
 use crate::commands::error::Error;
 use crate::engine::dispatch;
 use crate::engine::dispatch::limits::Limits;
@@ -48,6 +49,7 @@ pub(super) async fn send(
         None => Ledger::create(&LedgerPaths::new(job.state.folder(), &job.batch), &job.batch, &job.target)?,
     };
     let in_flight = ledger.begin_run(&job.identity, job.settings.sending.token_window)?;
+    record::record(&job, &plan, &ledger)?;
     import(&job, &mut ledger, &plan.import_key, printer)?;
     ledger.fail_unasked(&missing)?;
     if in_flight + plan.counts.unknown > 0 {

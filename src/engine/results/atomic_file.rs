@@ -58,7 +58,7 @@ impl AtomicFile {
         self.output.flush()?;
         let file = self.output.into_inner().map_err(|error| E::from(error.into_error()))?;
         file.sync_all()?;
-        announce(&hex(&self.hash.finalize()))?;
+        announce(&hex(self.hash.finalize()))?;
         failpoint::hit("announced");
         let name = match self.name {
             Some(name) => Some(name),
@@ -143,7 +143,7 @@ mod tests {
             })
             .unwrap();
         assert_eq!((names(), fs::read_to_string(&path).unwrap().as_str()), (1, "new"));
-        assert_eq!(told, hex(&Sha256::digest(b"new")));
+        assert_eq!(told, hex(Sha256::digest(b"new")));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 
         let mut refused = AtomicFile::new(&path).unwrap();

@@ -120,7 +120,7 @@ pub(crate) fn digest(mut file: File) -> io::Result<String> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hex(&hash.finalize())),
+            0 => return Ok(hex(hash.finalize())),
             got => hash.update(&buffer[..got]),
         }
     }
