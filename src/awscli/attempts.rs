@@ -39,7 +39,10 @@ pub(super) async fn reset(
         tracing::debug!(attempt, code = failure.code, status = failure.status, "no password: {}", failure.message);
         in_doubt |= failure.maybe_executed;
         if attempt == max || !is_transient(&failure) {
-            let refusal = told(&failure, target, user_id, (attempt == max).then(|| max - 1));
+            let refusal = match client.proxy().filter(|_| failure.code == "ConnectError") {
+                Some(proxy) => Refusal::general(format!("Failed to connect to proxy URL: \"{proxy}\"")),
+                None => told(&failure, target, user_id, (attempt == max).then(|| max - 1)),
+            };
             return Err(if in_doubt { refusal.adding(&repeat(token)) } else { refusal });
         }
         let longest = 2f64.powi(i32::try_from(attempt - 1).unwrap_or(i32::MAX)).min(LONGEST_WAIT);

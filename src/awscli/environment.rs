@@ -63,7 +63,7 @@ impl Environment {
 
 /// How to reach the service, as the flags say.
 pub(super) fn connection(args: &ResetUserPasswordArgs) -> Result<Options, Refusal> {
-    if let Some(endpoint) = args.endpoint_url.as_deref().filter(|endpoint| !endpoint.contains(':')) {
+    if let Some(endpoint) = args.endpoint_url.as_deref().filter(|endpoint| !has_scheme(endpoint)) {
         return Err(bad_endpoint(endpoint));
     }
     Ok(Options {
@@ -76,14 +76,16 @@ pub(super) fn connection(args: &ResetUserPasswordArgs) -> Result<Options, Refusa
         read_timeout: timeout("read", args.cli_read_timeout.as_deref())?,
         environment_id: None,
         sign: !args.no_sign_request,
+        proxy_loopback: true,
     })
 }
 
-/// Keys of the environment come in pairs, unless a profile was asked for.
-pub(super) fn half_of_a_key(args: &ResetUserPasswordArgs) -> Option<Refusal> {
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let half = args.profile.is_none() && is_set("AWS_ACCESS_KEY_ID") && !is_set("AWS_SECRET_ACCESS_KEY");
-    half.then(|| Refusal::general("Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY"))
+/// Whether a URL begins with a scheme, as Python's `urlparse` sees it.
+fn has_scheme(url: &str) -> bool {
+    url.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    })
 }
 
 fn variable_or(name: &str, profile: Option<&str>) -> Option<String> {

@@ -80,9 +80,6 @@ async fn reset(args: &ResetUserPasswordArgs, printer: &Printer) -> Result<Exit, 
     // A query or a form that fails on an answer would lose this user's.
     output.show(&skeleton::sample_answer(&user_id))?;
     if options.sign {
-        if let Some(refusal) = environment::half_of_a_key(args) {
-            return Err(refusal);
-        }
         let credentials = client.identity().await?;
         tracing::debug!(%credentials, "signing");
     }

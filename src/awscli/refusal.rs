@@ -67,17 +67,38 @@ impl From<ConnectionError> for Refusal {
             ConnectionError::NoRegion => Self::configuration(
                 "You must specify a region. You can also configure your region by running \"aws configure\".",
             ),
-            ConnectionError::NoCredentials(_) => Self::configuration(
+            ConnectionError::NoCredentials => Self::configuration(
                 "Unable to locate credentials. You can configure credentials by running \"aws configure\".",
             ),
-            ConnectionError::BadEndpoint(endpoint) => bad_endpoint(&endpoint),
+            ConnectionError::BadRegion(region) => {
+                Self::general(format!("Provided region_name '{region}' doesn't match a supported format."))
+            }
+            ConnectionError::NoEndpoint { why, .. } => Self::general(why),
+            ConnectionError::BadEndpoint { url, .. } if is_of_another_scheme(&url) => bad_endpoint(&url),
+            ConnectionError::BadEndpoint { url, .. } => Self::general(format!("Invalid endpoint: {url}")),
             ConnectionError::NoProfile(name) => {
                 Self::general(format!("The config profile ({name}) could not be found"))
             }
+            ConnectionError::NoServices(name) => Self::general(format!(
+                "The profile is configured to use the services section but the \"{name}\" services configuration does not exist."
+            )),
             ConnectionError::BadConfig(what) => Self::general(format!("Unable to parse config file: {what}")),
-            ConnectionError::BadBundle(..) | ConnectionError::BadCredentials(_) => Self::general(error.to_string()),
+            ConnectionError::HalfAKey => {
+                Self::general("Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY")
+            }
+            ConnectionError::UnreadableFile(..)
+            | ConnectionError::NotText(_)
+            | ConnectionError::Unsignable { .. }
+            | ConnectionError::BadProxy { .. }
+            | ConnectionError::BadBundle(..)
+            | ConnectionError::BadCredentials(_)
+            | ConnectionError::SignIn(..) => Self::general(error.to_string()),
         }
     }
+}
+
+fn is_of_another_scheme(url: &str) -> bool {
+    url.split_once("://").is_some_and(|(scheme, _)| !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()))
 }
 
 /// An endpoint that is no URL.

@@ -103,5 +103,6 @@ pub(crate) fn connection(aws: &AwsArgs) -> aws::Options {
         read_timeout: limit(aws.read_timeout),
         environment_id: aws.environment_id.clone(),
         sign: true,
+        proxy_loopback: false,
     }
 }

@@ -42,6 +42,9 @@ pub(super) enum Error {
     Plan(#[from] PlanError),
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// The credentials took longer than the run may.
+    #[error("the time of --deadline is over, and the credentials are still being fetched; nothing was sent")]
+    Deadline,
     /// The service does not list its users.
     #[error("the users can't be listed ({0}); check the credentials, --region and --endpoint-url")]
     List(Failure),
@@ -60,7 +63,7 @@ impl Error {
         match self {
             Self::StateDir(StateError::Busy { .. }) => Exit::Busy,
             Self::Check(CheckError::Signalled(signal)) => Exit::Signalled(*signal),
-            Self::Check(CheckError::Refused(_)) | Self::List(_) => Exit::Stopped,
+            Self::Check(CheckError::Refused(_)) | Self::List(_) | Self::Deadline => Exit::Stopped,
             Self::Stdout(_) => Exit::NotDurable,
             Self::Settings(_)
             | Self::Input(_)

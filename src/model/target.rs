@@ -47,13 +47,6 @@ impl Target {
         };
         Self::Service { region: region.to_owned(), endpoint }
     }
-
-    /// The endpoint that AWS would serve `region` from.
-    #[must_use]
-    pub(crate) fn default_endpoint(region: &str) -> String {
-        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://finspace-api.{region}.{suffix}")
-    }
 }
 
 impl fmt::Display for Target {

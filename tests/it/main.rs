@@ -5,6 +5,7 @@ mod bad_input;
 mod clock;
 mod common;
 mod conventions;
+mod environment;
 mod fault_points;
 mod hostile;
 mod house;

@@ -36,6 +36,14 @@ pub(crate) struct Ready {
     pub lock: Option<Lock>,
 }
 
+/// Returns whose credentials are in use, unless the deadline comes first.
+async fn identity(job: &Job) -> Result<String, Error> {
+    let asked = job.client.identity();
+    let Some(deadline) = job.settings.sending.deadline else { return Ok(asked.await?) };
+    let left = deadline.saturating_sub(job.started.clock.elapsed());
+    Ok(tokio::time::timeout(left, asked).await.map_err(|_| Error::Deadline)??)
+}
+
 /// Makes a run ready.
 ///
 /// # Errors
@@ -56,7 +64,7 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer, shutdown: 
         if job.settings.sending.check_users {
             missing = check_users::check(&job, ledger.as_ref(), printer, shutdown).await?;
         }
-        job.identity = job.client.identity().await?;
+        job.identity = identity(&job).await?;
     }
     Ok(Ready { job, ledger, closed_at, plan, missing, lock })
 }

@@ -1,84 +1,130 @@
 //! Credentials that renew themselves.
 //!
 //! Invariant: every request is signed with credentials that were valid a moment
-//! ago; after the service refused some as expired they are never used again.
-//! The AWS chain is built anew for each renewal, so that rotated files count.
+//! ago and that a signature can be made with; after the service refused some as
+//! expired they are never used again. Whoever waits for new ones waits for the
+//! same renewal, which ends within a bound.
 
+use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use aws_config::default_provider::credentials::DefaultCredentialsChain;
-use aws_config::ecs::EcsCredentialsProvider;
-use aws_config::imds::credentials::ImdsCredentialsProvider;
-use aws_config::meta::credentials::CredentialsProviderChain;
-use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
+use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, future};
-use aws_sdk_finspacedata as sdk;
-use aws_types::region::Region;
-use tokio::sync::Mutex;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 
-use super::failure::Failure;
+use super::chain::SignIn;
+use super::error::ConnectionError;
+use super::signable::signable;
 
-/// Credentials are renewed this long before they expire.
+/// Credentials are renewed this long before they expire, and not again before
+/// this long has passed.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// Where credentials come from.
-#[derive(Clone)]
-pub(crate) enum Origin {
-    /// The AWS credential chain.
-    Chain {
-        /// `--profile`.
-        profile: Option<String>,
-        /// The region of STS and SSO calls.
-        region: Region,
-        /// How providers reach their services.
-        http: Option<aws_smithy_runtime_api::client::http::SharedHttpClient>,
-    },
-    /// FinSpace itself, asked with credentials of the chain.
-    FinSpace {
-        /// A client that signs with the chain's credentials.
-        client: sdk::Client,
-        /// `--environment-id`.
-        environment_id: String,
-    },
-    /// Fixed ones: the simulator's.
-    Fixed(Credentials),
-}
+/// The longest wait for a source of credentials: a person may be typing a code.
+const FETCH_LIMIT: Duration = Duration::from_secs(60);
+
+/// A renewal that is on its way. Errors are shared, so that all who waited get the one.
+type Renewal = Shared<BoxFuture<'static, Result<Credentials, Arc<CredentialsError>>>>;
 
 /// A credentials provider with a memory of one.
 #[derive(Clone)]
 pub(crate) struct RefreshingCredentials {
-    origin: Arc<Origin>,
-    current: Arc<Mutex<Option<Credentials>>>,
+    source: SharedCredentialsProvider,
+    state: Arc<Mutex<State>>,
     /// How often credentials were fetched.
     fetched: Arc<AtomicU64>,
 }
 
-impl RefreshingCredentials {
-    /// Credentials from `origin`, fetched when first needed.
-    #[must_use]
-    pub(crate) fn new(origin: Origin) -> Self {
-        Self { origin: Arc::new(origin), current: Arc::default(), fetched: Arc::default() }
+#[derive(Default)]
+struct State {
+    current: Option<Current>,
+    renewal: Option<Renewal>,
+}
+
+struct Current {
+    credentials: Credentials,
+    /// When the source was last asked.
+    asked: Instant,
+}
+
+impl Current {
+    /// Whether these need no renewal, or had one so lately that another would
+    /// bring the same.
+    fn is_settled(&self) -> bool {
+        self.left().is_none_or(|left| left > MARGIN) || self.asked.elapsed() < MARGIN
     }
 
-    /// The current credentials, renewed if they are about to expire.
+    /// How long they live on, if they end.
+    fn left(&self) -> Option<Duration> {
+        let until = self.credentials.expiry()?;
+        Some(until.duration_since(SystemTime::now()).unwrap_or_default())
+    }
+}
+
+impl RefreshingCredentials {
+    /// Credentials from a source, fetched when first needed.
+    #[must_use]
+    pub(crate) fn new(source: impl ProvideCredentials + 'static) -> Self {
+        Self { source: SharedCredentialsProvider::new(source), state: Arc::default(), fetched: Arc::default() }
+    }
+
+    /// Returns the current credentials, renewed if they are about to expire.
+    /// Dropping the future leaves the renewal to whoever else waits for it.
     ///
     /// # Errors
     /// There are none, or their source failed.
-    pub(crate) async fn get(&self) -> Result<Credentials, CredentialsError> {
-        let mut current = self.current.lock().await;
-        if let Some(credentials) = current.as_ref().filter(|credentials| is_fresh(credentials)) {
-            return Ok(credentials.clone());
+    pub(crate) async fn get(&self) -> Result<Credentials, Arc<CredentialsError>> {
+        let renewal = {
+            let mut state = self.state();
+            if let Some(current) = state.current.as_ref().filter(|current| current.is_settled()) {
+                return Ok(current.credentials.clone());
+            }
+            state.renewal.get_or_insert_with(|| fetch(self.source.clone()).boxed().shared()).clone()
+        };
+        let given = renewal.clone().await;
+        let mut state = self.state();
+        let first = state.renewal.as_ref().is_some_and(|known| known.ptr_eq(&renewal));
+        if first {
+            state.renewal = None;
         }
-        let fetched = self.fetch().await?;
-        *current = Some(fetched.clone());
-        self.fetched.fetch_add(1, Ordering::SeqCst);
-        Ok(fetched)
+        match given {
+            Ok(credentials) => {
+                if first {
+                    self.fetched.fetch_add(1, Ordering::SeqCst);
+                    state.current = Some(Current { credentials: credentials.clone(), asked: Instant::now() });
+                }
+                Ok(credentials)
+            }
+            Err(error) => match state.current.as_mut().filter(|current| current.left() > Some(Duration::ZERO)) {
+                // What is still valid serves to its end.
+                Some(current) => {
+                    tracing::warn!("the credentials can't be renewed yet: {error}");
+                    current.asked = Instant::now();
+                    Ok(current.credentials.clone())
+                }
+                None => Err(error),
+            },
+        }
+    }
+
+    /// Returns whose credentials are in use: an access key ID and, where the
+    /// source tells, an account. No secret.
+    ///
+    /// # Errors
+    /// There are no credentials.
+    pub(crate) async fn identity(&self) -> Result<String, ConnectionError> {
+        let credentials = self.get().await.map_err(|error| refusal(&error))?;
+        let key = credentials.access_key_id();
+        Ok(match credentials.account_id() {
+            Some(account) => format!("account {}, access key {key}", account.as_str()),
+            None => format!("access key {key}"),
+        })
     }
 
     /// Which credentials are in use, to tell [`RefreshingCredentials::forget`] by.
@@ -88,65 +134,78 @@ impl RefreshingCredentials {
     }
 
     /// Forgets the credentials, unless they were renewed since `generation`.
-    pub(crate) async fn forget(&self, generation: u64) {
-        let mut current = self.current.lock().await;
+    pub(crate) fn forget(&self, generation: u64) {
+        let mut state = self.state();
         if self.generation() == generation {
-            *current = None;
+            state.current = None;
         }
     }
 
-    async fn fetch(&self) -> Result<Credentials, CredentialsError> {
-        match &*self.origin {
-            Origin::Fixed(credentials) => Ok(credentials.clone()),
-            Origin::Chain { profile, region, http } => {
-                let mut config = ProviderConfig::without_region().with_region(Some(region.clone()));
-                if let Some(http) = http {
-                    config = config.with_http_client(http.clone());
-                }
-                match profile {
-                    None => {
-                        let chain = DefaultCredentialsChain::builder().configure(config).region(region.clone());
-                        chain.build().await.provide_credentials().await
-                    }
-                    // A profile that was asked for counts more than the environment's keys.
-                    Some(name) => {
-                        let profile = ProfileFileCredentialsProvider::builder().profile_name(name).configure(&config);
-                        let container = EcsCredentialsProvider::builder().configure(&config).build();
-                        let machine = ImdsCredentialsProvider::builder().configure(&config).build();
-                        let chain = CredentialsProviderChain::first_try("Profile", profile.build());
-                        let chain = chain.or_else("EcsContainer", container).or_else("Ec2InstanceMetadata", machine);
-                        chain.provide_credentials().await
-                    }
-                }
-            }
-            Origin::FinSpace { client, environment_id } => from_finspace(client, environment_id).await,
-        }
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[allow(deprecated, reason = "the whole service is; see the README")]
-async fn from_finspace(client: &sdk::Client, environment_id: &str) -> Result<Credentials, CredentialsError> {
-    let answer = client
-        .get_programmatic_access_credentials()
-        .environment_id(environment_id)
-        .send()
-        .await
-        .map_err(|error| CredentialsError::provider_error(Failure::from_sdk(&error)))?;
-    let minutes = answer.duration_in_minutes().and_then(|minutes| u64::try_from(minutes).ok()).unwrap_or(0);
-    let granted = answer.credentials();
-    let part = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-    let parts = granted.and_then(|granted| {
-        Some((part(granted.access_key_id())?, part(granted.secret_access_key())?, part(granted.session_token())))
-    });
-    let Some((key, secret, token)) = parts else {
-        return Err(CredentialsError::unhandled("FinSpace answered without credentials"));
+/// Asks the source once, in bounded time, for credentials that can sign.
+async fn fetch(source: SharedCredentialsProvider) -> Result<Credentials, Arc<CredentialsError>> {
+    let given = match tokio::time::timeout(FETCH_LIMIT, source.provide_credentials()).await {
+        Ok(given) => given,
+        Err(_) => Err(CredentialsError::provider_timed_out(FETCH_LIMIT)),
     };
-    let until = SystemTime::now() + Duration::from_secs(minutes.max(1) * 60);
-    Ok(Credentials::new(key, secret, token, Some(until), "FinSpace"))
+    given
+        .and_then(|credentials| signable(credentials).map_err(CredentialsError::invalid_configuration))
+        .map_err(Arc::new)
 }
 
-fn is_fresh(credentials: &Credentials) -> bool {
-    credentials.expiry().is_none_or(|until| until.duration_since(SystemTime::now()).is_ok_and(|left| left > MARGIN))
+/// What a failed source means for whoever has to mend it.
+fn refusal(error: &CredentialsError) -> ConnectionError {
+    let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
+    match causes().find_map(|error| error.downcast_ref()) {
+        Some(ConnectionError::HalfAKey) => return ConnectionError::HalfAKey,
+        Some(ConnectionError::NotText(name)) => return ConnectionError::NotText(name),
+        Some(ConnectionError::Unsignable { what, fault }) => {
+            return ConnectionError::Unsignable { what, fault: fault.clone() };
+        }
+        _ => {}
+    }
+    let text = in_one_line(error);
+    if let Some(sign_in) = causes().find_map(|error| error.downcast_ref::<SignIn>()) {
+        return ConnectionError::SignIn(text, sign_in.command.clone());
+    }
+    // A machine's metadata service that doesn't answer is the chain's way to have none.
+    let none = |error: &(dyn Error + 'static)| {
+        error.is::<ImdsError>() || matches!(error.downcast_ref(), Some(CredentialsError::CredentialsNotLoaded(_)))
+    };
+    if causes().any(none) {
+        tracing::debug!("no credentials: {text}");
+        ConnectionError::NoCredentials
+    } else {
+        ConnectionError::BadCredentials(text)
+    }
+}
+
+/// An error and its causes in one line, each said once. The SDK's own frame,
+/// "an error occurred while loading credentials", adds nothing.
+pub(crate) fn in_one_line(error: &CredentialsError) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source()) {
+        if matches!(
+            cause.downcast_ref(),
+            Some(
+                CredentialsError::ProviderError(_)
+                    | CredentialsError::InvalidConfiguration(_)
+                    | CredentialsError::Unhandled(_)
+            )
+        ) {
+            continue;
+        }
+        // The chain's own account is a list with a line for each source.
+        let text = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        if !text.is_empty() && !parts.iter().any(|known| known.contains(&text)) {
+            parts.push(text);
+        }
+    }
+    parts.join(": ")
 }
 
 impl fmt::Debug for RefreshingCredentials {
@@ -160,6 +219,6 @@ impl ProvideCredentials for RefreshingCredentials {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(self.get())
+        future::ProvideCredentials::new(async { self.get().await.map_err(CredentialsError::provider_error) })
     }
 }

@@ -1,15 +1,25 @@
 //! What every service signed with SigV4 needs: where it is, whose credentials
 //! sign, and what a failure of the SDK means.
 
+mod chain;
 pub(crate) mod connection;
 pub(crate) mod credentials;
+pub(crate) mod endpoint;
+mod environment;
+mod error;
 mod failure;
+pub(crate) mod http;
 mod insecure;
+mod options;
 mod profile;
+mod proxy;
+mod signable;
 pub(crate) mod user_agent;
 
-pub(crate) use connection::{ConnectionError, Options};
+pub(crate) use connection::Connection;
 pub(crate) use credentials::RefreshingCredentials;
+pub(crate) use error::ConnectionError;
 pub(crate) use failure::{Cause, Failure};
+pub(crate) use options::Options;
 pub(crate) use profile::Profile;
 pub(crate) use profile::read as profile;

@@ -1,85 +1,37 @@
-//! A client of the FinSpace Data API, from a checked connection.
-//!
-//! Invariant: whatever decides where requests go is decided here, once, and
-//! told to the caller, who makes the batch's target of it.
+//! A client of the FinSpace Data API, on a connection.
 
-use std::time::Duration;
-
-use aws_config::BehaviorVersion;
+use aws_credential_types::Credentials;
 use aws_sdk_finspacedata as sdk;
-use aws_smithy_http_client::Builder as HttpBuilder;
-use aws_smithy_types::retry::RetryConfig;
-use aws_types::region::Region;
+use aws_sdk_finspacedata::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use futures::FutureExt;
 
 use super::Client;
+use super::issued::Issued;
 use crate::model::Target;
-use crate::service::aws;
-use crate::service::aws::connection::{self, ConnectionError, Options};
-use crate::service::aws::credentials::{Origin, RefreshingCredentials};
+use crate::service::aws::endpoint::{ServiceNames, Variant};
 use crate::service::aws::user_agent::UserAgent;
+use crate::service::aws::{Connection, ConnectionError, Options, RefreshingCredentials};
+
+/// FinSpace's names.
+const FINSPACE: ServiceNames =
+    ServiceNames { id: "finspace_data", variable: "AWS_ENDPOINT_URL_FINSPACE_DATA", endpoint };
 
 /// Works out the target and a client for it.
 ///
 /// # Errors
-/// Region, profile, endpoint or CA bundle are missing or wrong.
+/// A setting is missing or can't be used.
 pub(crate) async fn connect(options: &Options, concurrency: usize) -> Result<(Client, Target), ConnectionError> {
-    let profile = aws::profile(options.profile.as_deref()).await?;
-    let region = connection::region(options).await?;
-    let bundle = connection::bundle(options, &profile);
-    let bundle = bundle.as_deref();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(region.clone())
-        .retry_config(RetryConfig::disabled())
-        // Loading sends nothing; the default client would read the TLS store.
-        .http_client(HttpBuilder::new().build_http())
-        .no_credentials();
-    if let Some(profile) = &options.profile {
-        loader = loader.profile_name(profile);
-    }
-    if let Some(endpoint) = &options.endpoint_url {
-        loader = loader.endpoint_url(endpoint);
-    }
-    let shared = loader.load().await;
-    let endpoint = connection::endpoint(&shared, options).unwrap_or_else(|| Target::default_endpoint(region.as_ref()));
-    let parsed = endpoint.parse::<hyper::Uri>().ok().filter(|uri| uri.host().is_some());
-    let Some(scheme) =
-        parsed.and_then(|uri| uri.scheme_str().map(str::to_owned)).filter(|s| s == "http" || s == "https")
-    else {
-        return Err(ConnectionError::BadEndpoint(endpoint));
-    };
-    let http = connection::http_client(options, bundle, &scheme, concurrency)?;
-    let target = Target::service(region.as_ref(), &endpoint);
-    let chain = Origin::Chain {
-        profile: options.profile.clone(),
-        region: region.clone(),
-        // Providers talk HTTPS to AWS whatever our endpoint is; only a private
-        // CA or a switched-off check concerns them too.
-        http: (options.no_verify_ssl || bundle.is_some())
-            .then(|| connection::http_client(options, bundle, "https", concurrency))
-            .transpose()?,
-    };
-    let build = |credentials: RefreshingCredentials| {
-        let builder = sdk::config::Builder::from(&shared).endpoint_url(&endpoint).http_client(http.clone());
-        let builder = if options.sign { builder.credentials_provider(credentials) } else { builder.allow_no_auth() };
-        builder
-            // `RefreshingCredentials` remembers; a second memory could not be told to forget.
-            .identity_cache(sdk::config::IdentityCache::no_cache())
-            .timeout_config(connection::timeouts(options))
-            .interceptor(UserAgent)
-            .stalled_stream_protection(sdk::config::StalledStreamProtectionConfig::disabled())
-            .build()
-    };
-    let credentials = RefreshingCredentials::new(chain);
-    let client = sdk::Client::from_conf(build(credentials.clone()));
-    let (client, credentials) = match &options.environment_id {
-        None => (client, credentials),
-        Some(environment_id) => {
+    let connection = Connection::find(options, &FINSPACE, concurrency).await?;
+    let connection = match (&options.environment_id, connection.credentials()) {
+        (Some(environment_id), Some(chain)) => {
             let issued =
-                RefreshingCredentials::new(Origin::FinSpace { client, environment_id: environment_id.clone() });
-            (sdk::Client::from_conf(build(issued.clone())), issued)
+                Issued { client: sdk(&connection), chain: chain.clone(), environment_id: environment_id.clone() };
+            connection.signed_by(RefreshingCredentials::new(issued))
         }
+        _ => connection,
     };
-    Ok((Client::new(client, credentials, options.read_timeout), target))
+    let target = connection.target().clone();
+    Ok((Client::new(sdk(&connection), connection), target))
 }
 
 /// A client for an endpoint on this machine with fixed credentials.
@@ -91,35 +43,67 @@ pub(crate) fn connect_simulated(
     secret: &str,
     concurrency: usize,
 ) -> Client {
-    let options = Options {
-        region: None,
-        profile: None,
-        endpoint_url: None,
-        ca_bundle: None,
-        no_verify_ssl: false,
-        connect_timeout: None,
-        read_timeout: Some(Duration::from_mins(1)),
-        environment_id: None,
-        sign: true,
-    };
-    let credentials = RefreshingCredentials::new(Origin::Fixed(aws_credential_types::Credentials::new(
-        key,
-        secret,
-        None,
-        None,
-        "simulator",
-    )));
-    let config = sdk::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static(region))
-        .endpoint_url(endpoint)
-        .http_client(HttpBuilder::new().pool_max_idle_per_host(concurrency).build_http())
-        .credentials_provider(credentials.clone())
-        .identity_cache(sdk::config::IdentityCache::no_cache())
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(connection::timeouts(&options))
-        .interceptor(UserAgent)
-        .stalled_stream_protection(sdk::config::StalledStreamProtectionConfig::disabled())
-        .build();
-    Client::new(sdk::Client::from_conf(config), credentials, options.read_timeout)
+    let credentials = Credentials::new(key, secret, None, None, "simulator");
+    let connection = Connection::local(endpoint, region, credentials, concurrency);
+    Client::new(sdk(&connection), connection)
+}
+
+fn sdk(connection: &Connection) -> sdk::Client {
+    let builder = sdk::config::Builder::from(&connection.sdk_config()).interceptor(UserAgent);
+    let builder = if connection.credentials().is_some() { builder } else { builder.allow_no_auth() };
+    sdk::Client::from_conf(builder.build())
+}
+
+/// Returns the endpoint of a region by the SDK's own rules.
+fn endpoint(region: &str, variant: Variant) -> Result<String, String> {
+    // The AWS CLI's rules know no dual stack in the isolated partitions; the SDK's newer ones do.
+    if variant.dual_stack && ["us-iso", "aws-iso"].iter().any(|start| region.starts_with(start)) {
+        let why = if variant.fips {
+            "FIPS and DualStack are enabled, but this partition does not support one or both"
+        } else {
+            "DualStack is enabled but this partition does not support DualStack"
+        };
+        return Err(why.into());
+    }
+    let parameters =
+        Params::builder().region(region.to_owned()).use_fips(variant.fips).use_dual_stack(variant.dual_stack).build();
+    let parameters = parameters.map_err(|error| error.to_string())?;
+    // The rules need nothing from outside: they never wait.
+    let resolved = DefaultResolver::new().resolve_endpoint(&parameters).now_or_never();
+    match resolved {
+        Some(Ok(endpoint)) => Ok(endpoint.url().to_owned()),
+        Some(Err(error)) => Err(error.to_string()),
+        None => Err("the rules of its endpoints give no answer".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the AWS CLI 2.9.19 has it.
+    #[test]
+    fn every_partition_has_its_endpoints() {
+        let (fips, dual_stack) = (true, true);
+        for (region, variant, expected) in [
+            ("us-east-1", Variant::default(), "finspace-api.us-east-1.amazonaws.com"),
+            ("us-east-1", Variant { fips, dual_stack: false }, "finspace-api-fips.us-east-1.amazonaws.com"),
+            ("us-east-1", Variant { fips: false, dual_stack }, "finspace-api.us-east-1.api.aws"),
+            ("us-east-1", Variant { fips, dual_stack }, "finspace-api-fips.us-east-1.api.aws"),
+            ("us-west-9", Variant::default(), "finspace-api.us-west-9.amazonaws.com"),
+            ("aws-global", Variant::default(), "finspace-api.aws-global.amazonaws.com"),
+            ("nowhere", Variant::default(), "finspace-api.nowhere.amazonaws.com"),
+            ("cn-north-1", Variant::default(), "finspace-api.cn-north-1.amazonaws.com.cn"),
+            ("cn-north", Variant::default(), "finspace-api.cn-north.amazonaws.com"),
+            ("cn-north-1", Variant { fips: false, dual_stack }, "finspace-api.cn-north-1.api.amazonwebservices.com.cn"),
+            ("us-gov-west-1", Variant { fips, dual_stack: false }, "finspace-api-fips.us-gov-west-1.amazonaws.com"),
+            ("us-iso-east-1", Variant::default(), "finspace-api.us-iso-east-1.c2s.ic.gov"),
+            ("us-iso-east-1", Variant { fips, dual_stack: false }, "finspace-api-fips.us-iso-east-1.c2s.ic.gov"),
+            ("us-isob-east-1", Variant::default(), "finspace-api.us-isob-east-1.sc2s.sgov.gov"),
+        ] {
+            assert_eq!(endpoint(region, variant), Ok(format!("https://{expected}")), "{region} {variant:?}");
+        }
+        let refused = endpoint("us-iso-east-1", Variant { fips: false, dual_stack });
+        assert_eq!(refused.unwrap_err(), "DualStack is enabled but this partition does not support DualStack");
+    }
 }

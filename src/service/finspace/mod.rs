@@ -3,17 +3,16 @@
 //! Invariant: one call here is one request on the wire; the SDK's retries are
 //! off. No error or debug text holds a response body.
 
-use std::time::Duration;
-
-use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_finspacedata as sdk;
 use aws_sdk_finspacedata::operation::RequestId;
 
-use super::aws::{Cause, ConnectionError, Failure, RefreshingCredentials};
+use super::aws::credentials::in_one_line;
+use super::aws::{Cause, Connection, ConnectionError, Failure};
 use crate::model::Password;
 
 mod connect;
+mod issued;
 mod users;
 
 pub(crate) use connect::{connect, connect_simulated};
@@ -48,45 +47,31 @@ impl Reset {
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     sdk: sdk::Client,
-    credentials: RefreshingCredentials,
-    read_timeout: Option<Duration>,
+    connection: Connection,
 }
 
 impl Client {
-    pub(super) fn new(sdk: sdk::Client, credentials: RefreshingCredentials, read_timeout: Option<Duration>) -> Self {
-        Self { sdk, credentials, read_timeout }
+    fn new(sdk: sdk::Client, connection: Connection) -> Self {
+        Self { sdk, connection }
     }
 
     /// Makes sure that there are credentials, and says whose they are: an
     /// access key ID and, where the source tells, an account. No secret.
+    /// Ends within a minute; dropping it does no harm.
     ///
     /// # Errors
     /// There are no credentials.
     pub(crate) async fn identity(&self) -> Result<String, ConnectionError> {
-        let credentials = self.credentials.get().await.map_err(|error| {
-            let mut text = error.to_string();
-            let mut source = std::error::Error::source(&error);
-            while let Some(inner) = source {
-                text = format!("{text}: {inner}");
-                source = inner.source();
-            }
-            // The chain's own account is a list with a line for each source.
-            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            // A machine's metadata service that doesn't answer is the chain's way to have none.
-            let mut causes =
-                std::iter::successors(Some(&error as &(dyn std::error::Error + 'static)), |error| error.source());
-            let nowhere = matches!(error, CredentialsError::CredentialsNotLoaded(_));
-            if nowhere || causes.any(<dyn std::error::Error>::is::<ImdsError>) {
-                ConnectionError::NoCredentials(text)
-            } else {
-                ConnectionError::BadCredentials(text)
-            }
-        })?;
-        let key = credentials.access_key_id();
-        Ok(match credentials.account_id() {
-            Some(account) => format!("account {}, access key {key}", account.as_str()),
-            None => format!("access key {key}"),
-        })
+        match self.connection.credentials() {
+            Some(credentials) => credentials.identity().await,
+            None => Ok("nobody: requests are not signed".into()),
+        }
+    }
+
+    /// Returns the proxy that requests go through, as it may be shown.
+    #[must_use]
+    pub(crate) fn proxy(&self) -> Option<&str> {
+        self.connection.http().through()
     }
 
     /// Resets one user's password with one request. Cancelling it after it was
@@ -96,11 +81,11 @@ impl Client {
     /// Everything but a password that can be read.
     #[allow(deprecated, reason = "the whole service is; see the README")]
     pub(crate) async fn reset(&self, user_id: &str, token: &str) -> Result<Reset, Failure> {
-        let generation = self.credentials.generation();
+        let generation = self.signer().await?;
         // On the heap at once: its state is large, and each future around it would copy it.
         let call = Box::pin(self.sdk.reset_user_password().user_id(user_id).client_token(token).send());
         let answer = self.within(call).await;
-        let answer = self.renewed(generation, answer).await?;
+        let answer = self.renewed(generation, answer)?;
         let request_id = answer.request_id().map(str::to_owned);
         match answer.temporary_password() {
             Some(password) if !password.is_empty() => {
@@ -112,11 +97,21 @@ impl Client {
     }
 
     /// After an answer that says so, no longer uses the credentials it was for.
-    async fn renewed<T>(&self, generation: u64, answer: Result<T, Failure>) -> Result<T, Failure> {
-        if let Err(Failure { cause: Cause::Expired, .. }) = &answer {
-            self.credentials.forget(generation).await;
+    fn renewed<T>(&self, generation: u64, answer: Result<T, Failure>) -> Result<T, Failure> {
+        if let (Err(Failure { cause: Cause::Expired, .. }), Some(credentials)) =
+            (&answer, self.connection.credentials())
+        {
+            credentials.forget(generation);
         }
         answer
+    }
+
+    /// Waits for credentials, and returns which they are. Their source has its
+    /// own time-out: its time is none that an answer was waited for.
+    async fn signer(&self) -> Result<u64, Failure> {
+        let Some(credentials) = self.connection.credentials() else { return Ok(0) };
+        credentials.get().await.map_err(|error| no_credentials(&error))?;
+        Ok(credentials.generation())
     }
 
     /// Waits for a call no longer than the read time-out.
@@ -125,12 +120,26 @@ impl Client {
         E: sdk::error::ProvideErrorMetadata + std::error::Error + 'static,
     {
         let sort = |error| Failure::from_sdk(&error);
-        match self.read_timeout {
+        match self.connection.read_timeout() {
             None => call.await.map_err(sort),
             Some(limit) => match tokio::time::timeout(limit, call).await {
                 Ok(answer) => answer.map_err(sort),
                 Err(_) => Err(Failure::timed_out(limit)),
             },
         }
+    }
+}
+
+/// A request that was not sent for want of credentials.
+fn no_credentials(error: &CredentialsError) -> Failure {
+    Failure {
+        cause: Cause::Credentials,
+        maybe_executed: false,
+        code: "NoCredentials".into(),
+        message: in_one_line(error),
+        request_id: None,
+        status: None,
+        retry_after: None,
+        said: Box::default(),
     }
 }

@@ -4,6 +4,7 @@ use aws_sdk_finspacedata as sdk;
 
 use super::Client;
 use crate::service::aws::Failure;
+use crate::service::aws::http::PAGE_LIMIT;
 
 /// What FinSpace tells of a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,10 +64,15 @@ impl Client {
     /// # Errors
     /// The user does not exist, or as for any request.
     pub(crate) async fn user(&self, user_id: &str) -> Result<UserFacts, Failure> {
-        let generation = self.credentials.generation();
+        let generation = self.signer().await?;
         let answer = self.within(self.sdk.get_user().user_id(user_id).send()).await;
-        let user = self.renewed(generation, answer).await?;
+        let user = self.renewed(generation, answer)?;
         Ok(facts!(user, told(user.last_login_time())))
+    }
+
+    /// The settings of a request whose answer is a page.
+    fn long_answers(&self) -> sdk::config::Builder {
+        sdk::Config::builder().http_client(self.connection.http().bounded(PAGE_LIMIT))
     }
 
     /// A page of all users, or of a permission group's.
@@ -74,19 +80,20 @@ impl Client {
     /// # Errors
     /// As for any request.
     pub(crate) async fn users(&self, group: Option<&str>, next: Option<String>) -> Result<Page, Failure> {
-        let generation = self.credentials.generation();
+        let generation = self.signer().await?;
         match group {
             None => {
                 let call = self.sdk.list_users().max_results(PAGE).set_next_token(next);
-                let answer = self.within(call.send()).await;
-                let page: sdk::operation::list_users::ListUsersOutput = self.renewed(generation, answer).await?;
+                let answer = self.within(call.customize().config_override(self.long_answers()).send()).await;
+                let page: sdk::operation::list_users::ListUsersOutput = self.renewed(generation, answer)?;
                 let users = page.users().iter().map(|user| facts!(user, told(user.last_login_time()))).collect();
                 Ok(Page { users, next: page.next_token().map(str::to_owned) })
             }
             Some(group) => {
                 let call = self.sdk.list_users_by_permission_group().permission_group_id(group);
-                let answer = self.within(call.max_results(PAGE).set_next_token(next).send()).await;
-                let page = self.renewed(generation, answer).await?;
+                let call = call.max_results(PAGE).set_next_token(next).customize().config_override(self.long_answers());
+                let answer = self.within(call.send()).await;
+                let page = self.renewed(generation, answer)?;
                 let users = page.users().iter().map(|user| facts!(user, None)).collect();
                 Ok(Page { users, next: page.next_token().map(str::to_owned) })
             }
