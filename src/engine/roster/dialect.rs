@@ -77,9 +77,11 @@ impl Dialect {
     }
 
     /// Whether an ID cell reads as the ID column's header, as the second one
-    /// does in files that were joined.
+    /// does in files that were joined, or the first of a file that was said to
+    /// have none.
     pub(super) fn repeats_header(&self, id: &str) -> bool {
-        reads_as(id, &self.id_header) || reads_as(id, "userid")
+        let names_a_column = || COLUMN_WORDS.iter().any(|word| reads_as(id, word));
+        reads_as(id, &self.id_header) || reads_as(id, "userid") || !self.has_header && names_a_column()
     }
 
     /// A digest of all that makes the rows what they are: the text, and the way
