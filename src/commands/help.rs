@@ -2,55 +2,74 @@
 
 /// After `finspace-reset -h`.
 pub(super) const SHORT: &str = "\
-«finspace-reset --help» has examples; «finspace-reset run --help» all about a run.";
+`finspace-reset --help` has examples; `finspace-reset run --help` explains a run.";
 
 /// After `finspace-reset --help`.
 pub(super) const LONG: &str = "\
-Rehearse, with nobody harmed:
-  finspace-reset run users.csv --simulate -o results.csv
+Rehearse; nobody is reset:
+  finspace-reset run users.csv --simulate -o rehearsal.csv
 
-In an incident:
-  finspace-reset keygen -o incident-key.txt                          (tells the public key, age1…)
-  finspace-reset list-users --status ENABLED -o users.csv
-  finspace-reset run users.csv --dry-run -o results.csv.age -r age1…  (names the plan)
-  finspace-reset run users.csv -o results.csv.age -r age1… --confirm PLAN
-  finspace-reset decrypt results.csv.age -i incident-key.txt -o results.csv
+In an incident; $URL is your endpoint, since AWS ended FinSpace on 2026-10-07:
+  finspace-reset keygen -o key.txt
+      prints the public key: put it into keys.txt
+  finspace-reset list-users --type APP_USER --endpoint-url $URL -o users.csv
+  finspace-reset run users.csv --exclude break-glass.csv -R keys.txt \\
+      -o results.csv.age --endpoint-url $URL --dry-run
+  finspace-reset run users.csv --exclude break-glass.csv -R keys.txt \\
+      -o results.csv.age --endpoint-url $URL --limit 5
+  finspace-reset run users.csv --exclude break-glass.csv -R keys.txt \\
+      -o results.csv.age --endpoint-url $URL
 
 When something went wrong:
-  finspace-reset status                                               (who is reset, who is not)
-  the same run command again                                          (does the rest, nobody twice)
+  finspace-reset status
+      says who is reset and who is not
+  the same run command again
+      does the rest, and resets nobody twice
+
+Hand a password over:
+  finspace-reset decrypt results.csv.age -i key.txt --user ID
 
 Afterwards:
   finspace-reset report BATCH -o incident.html
   finspace-reset close BATCH
 
 One user, as the AWS CLI did:
-  finspace-reset reset-user-password --user-id ID
+  finspace-reset reset-user-password --user-id ID --endpoint-url $URL
 
 Exit codes of run: 0 all reset, 1 some failed, 2 nothing sent, 3 stopped early,
 4 results not written, 75 already running, 130/143 interrupted.";
 
 /// After `finspace-reset run --help`.
 pub(super) const RUN: &str = "\
-Look first, then run exactly what was shown:
-  finspace-reset run users.csv --dry-run --check-users -o results.csv.age -R keys.txt
-  finspace-reset run users.csv -o results.csv.age -R keys.txt --confirm PLAN
+Look first, then run exactly what was shown; $URL is your endpoint:
+  finspace-reset run users.csv -R keys.txt -o results.csv.age \\
+      --endpoint-url $URL --dry-run
+  finspace-reset run users.csv -R keys.txt -o results.csv.age \\
+      --endpoint-url $URL --confirm PLAN
 
 Everyone but the break-glass accounts, ten of them first:
-  finspace-reset run users.csv --exclude break-glass.csv --limit 10 -o results.csv.age -R keys.txt
-  finspace-reset run users.csv --exclude break-glass.csv -o results.csv.age -R keys.txt
+  finspace-reset run users.csv --exclude break-glass.csv -R keys.txt \\
+      -o results.csv.age --endpoint-url $URL --limit 10
+  finspace-reset run users.csv --exclude break-glass.csv -R keys.txt \\
+      -o results.csv.age --endpoint-url $URL
 
 As fast as the service lets it, for at most an hour:
-  finspace-reset run users.csv --rate unlimited --concurrency 64 --deadline 1h -o results.csv.age -R keys.txt
+  finspace-reset run users.csv -R keys.txt -o results.csv.age \\
+      --endpoint-url $URL --rate unlimited --concurrency 64 --deadline 1h
 
 With credentials that FinSpace issues:
-  finspace-reset run users.csv --environment-id ENVIRONMENT -o results.csv.age -R keys.txt
+  finspace-reset run users.csv -R keys.txt -o results.csv.age \\
+      --endpoint-url $URL --environment-id ENVIRONMENT
 
-From cron, as JSON for machines:
-  finspace-reset run users.csv --yes -q --summary run.json --log-format json -o results.csv.age -R keys.txt
+Every night, whoever is new in the list (the README has whole recipes):
+  finspace-reset run users.csv --batch leavers -R keys.txt \\
+      -o results-$DAY.csv.age --endpoint-url $URL \\
+      --yes --close -q --summary run.json
 
 Everyone but the superusers:
-  finspace-reset list-users --type APP_USER | finspace-reset run - --yes -o results.csv.age -R keys.txt
+  finspace-reset list-users --type APP_USER --endpoint-url $URL |
+  finspace-reset run - -R keys.txt -o results.csv.age \\
+      --endpoint-url $URL --yes
 
-Exit codes: 0 all reset, 1 some failed, 2 nothing sent, 3 stopped early, 4 results not written,
-75 already running, 130/143 interrupted.";
+Exit codes: 0 all reset, 1 some failed, 2 nothing sent, 3 stopped early,
+4 results not written, 75 already running, 130/143 interrupted.";

@@ -3,7 +3,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::common::{BIN, Room, converse, terminal};
+use crate::common::{BIN, Room, converse, examples, terminal};
 
 #[test]
 fn help_is_short_or_long() {
@@ -23,17 +23,14 @@ fn every_example_of_the_help_can_be_typed() {
     let mut found = 0;
     for page in [&["--help"][..], &["run", "--help"]] {
         let help = room.run(page).expect(0).stdout;
-        for line in help.lines().filter_map(|line| line.strip_prefix("  finspace-reset ")) {
-            for part in line.split("  (").next().unwrap().split(" | ") {
-                let words = part.trim().trim_start_matches("finspace-reset ").split_whitespace();
-                // An unknown flag among the known ones is all that clap may complain about.
-                let mut words: Vec<&str> = words.collect();
-                words.push("--no-such-flag");
-                let ran = room.run(&words);
-                assert!(matches!(ran.code(), Some(2 | 252)), "{words:?}\n{ran}");
-                assert!(ran.stderr.contains("--no-such-flag"), "{words:?}\n{ran}");
-                found += 1;
-            }
+        for example in examples(&help) {
+            // An unknown flag among the known ones is all that clap may complain about.
+            let mut words: Vec<&str> = example.split_whitespace().skip(1).collect();
+            words.push("--no-such-flag");
+            let ran = room.run(&words);
+            assert!(matches!(ran.code(), Some(2 | 252)), "{words:?}\n{ran}");
+            assert!(ran.stderr.contains("--no-such-flag"), "{words:?}\n{ran}");
+            found += 1;
         }
     }
     assert!(found > 12, "{found}");

@@ -21,6 +21,7 @@ mod recovery;
 mod report;
 mod roster;
 mod run;
+mod scheduling;
 mod secrets;
 mod simulator;
 mod terminal;

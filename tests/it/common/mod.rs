@@ -430,6 +430,13 @@ pub(crate) fn assert_true(table: &Table, seen: &Seen) {
     }
 }
 
+/// The commands of a help page, each on one line.
+pub(crate) fn examples(help: &str) -> Vec<String> {
+    let whole = help.replace("\\\n", " ");
+    let lines = whole.lines().map(str::trim).filter(|line| line.starts_with("finspace-reset "));
+    lines.map(|line| line.trim_end_matches('|').trim().to_owned()).collect()
+}
+
 /// Waits until something is so. It is asked again and again: time decides
 /// nothing here, only a hang ends it.
 #[track_caller]
