@@ -10,6 +10,7 @@ use crate::engine::ledger::state_dir::StateError;
 use crate::engine::plan::PlanError;
 use crate::engine::results::PublishError;
 use crate::engine::results::encryption::EncryptionError;
+use crate::engine::results::handover::HandoverError;
 use crate::engine::results::one_user::OneUserError;
 use crate::engine::results::ownership::OwnershipError;
 use crate::model::InputError;
@@ -32,6 +33,8 @@ pub(super) enum Error {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Encryption(#[from] EncryptionError),
+    #[error(transparent)]
+    Handover(#[from] HandoverError),
     #[error(transparent)]
     OneUser(#[from] OneUserError),
     #[error(transparent)]
@@ -64,13 +67,14 @@ impl Error {
             Self::StateDir(StateError::Busy { .. }) => Exit::Busy,
             Self::Check(CheckError::Signalled(signal)) => Exit::Signalled(*signal),
             Self::Check(CheckError::Refused(_)) | Self::List(_) | Self::Deadline => Exit::Stopped,
-            Self::Stdout(_) => Exit::NotDurable,
+            Self::Stdout(_) | Self::Handover(HandoverError::Folder(..)) => Exit::NotDurable,
             Self::Settings(_)
             | Self::Input(_)
             | Self::Connection(_)
             | Self::StateDir(_)
             | Self::Ledger(_)
             | Self::Encryption(_)
+            | Self::Handover(_)
             | Self::OneUser(_)
             | Self::Publish(_)
             | Self::Ownership(_)

@@ -22,6 +22,7 @@ mod completions;
 mod decrypt;
 mod error;
 mod exit;
+mod handover;
 mod help;
 mod keygen;
 mod list_users;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Simulator(simulator::SimulatorArgs),
     /// Open an encrypted result (any age tool can, too)
     Decrypt(decrypt::DecryptArgs),
+    /// Give each manager, team or desk its rows: one age file for each value of a column
+    Handover(handover::HandoverArgs),
     /// Make an age identity
     Keygen(keygen::KeygenArgs),
     /// Write a CSV of the users FinSpace knows
@@ -111,6 +114,7 @@ fn dispatch(command: Command, printer: &Printer) -> Result<Exit, Error> {
         Command::Report(args) => report::run(&args, printer),
         Command::Simulator(args) => block_on(simulator::run(args, printer))?,
         Command::Decrypt(args) => decrypt::run(&args, printer),
+        Command::Handover(args) => handover::run(&args, printer),
         Command::Keygen(args) => keygen::run(&args, printer),
         Command::ListUsers(args) => block_on(list_users::run(args, printer))?,
         Command::Completions(args) => completions::run(&args, printer),

@@ -12,9 +12,10 @@ use crate::commands::args::{LogFormat, StateArgs};
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::engine::ledger::state_dir::{StateDir, StateError};
-use crate::engine::ledger::{Doubt, Ledger, LedgerError, LedgerPaths, RunRecord};
+use crate::engine::ledger::{Doubt, HandoverState, Ledger, LedgerError, LedgerPaths, RunRecord};
 use crate::model::{BatchName, Counts, Millis, TOKEN_WINDOW};
 use crate::ui::Printer;
+use crate::ui::format::counted;
 
 /// Flags of `status`.
 #[derive(Debug, Args)]
@@ -44,9 +45,19 @@ pub(super) struct BatchStatus {
     pub in_doubt: Doubt,
     pub doubt_until: Option<String>,
     pub output: Option<String>,
+    pub handover: Option<HandoverStatus>,
     written_at: Option<String>,
     last_error: Option<LastError>,
     pub runs: Vec<RunRecord>,
+}
+
+/// What has been handed over of a batch.
+#[derive(Serialize)]
+pub(super) struct HandoverStatus {
+    files: u64,
+    users: u64,
+    waiting: u64,
+    pub waiting_lines: Vec<u64>,
 }
 
 #[derive(Serialize)]
@@ -105,6 +116,23 @@ pub(super) fn find(named: Option<&Path>, batch: &BatchName) -> Result<StateDir, 
     [state.clone(), state.simulated()].into_iter().find(holds).ok_or(missing)
 }
 
+impl From<HandoverState> for HandoverStatus {
+    fn from(state: HandoverState) -> Self {
+        let HandoverState { files, users, waiting, lines } = state;
+        Self { files, users, waiting, waiting_lines: lines }
+    }
+}
+
+impl std::fmt::Display for HandoverStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (users, files) = (counted(self.users, "user"), counted(self.files, "file"));
+        match self.waiting {
+            0 => write!(f, "{users} in {files}; nobody waits"),
+            waiting => write!(f, "{users} in {files}; {} still to be handed a password", counted(waiting, "user")),
+        }
+    }
+}
+
 impl BatchStatus {
     /// Reads what `ledger` knows of the batch.
     ///
@@ -138,6 +166,7 @@ impl BatchStatus {
             in_doubt,
             doubt_until: in_doubt.until.map(|until| Millis(until).to_string()),
             output: publication.as_ref().map(|file| file.path.clone()),
+            handover: ledger.handover_state()?.map(HandoverStatus::from),
             written_at: publication.map(|file| Millis(file.at).to_string()),
             last_error: ledger.last_error()?.map(|(code, message, line)| LastError { code, message, line }),
             runs: ledger.runs()?,
@@ -216,6 +245,9 @@ fn detail(batch: &BatchStatus) -> String {
     }
     if let Some(output) = &batch.output {
         lines.push(("output", format!("{output}, written at {}", batch.written_at.as_deref().unwrap_or("?"))));
+    }
+    if let Some(handover) = &batch.handover {
+        lines.push(("handed over", handover.to_string()));
     }
     if let Some(LastError { code, message, line }) = &batch.last_error {
         lines.push(("last error", format!("line {line}: {code}: {message}")));

@@ -19,6 +19,12 @@ pub(crate) enum RowKind {
 }
 
 impl RowKind {
+    /// Whether the row stands for its user, and is not invalid or a repetition.
+    #[must_use]
+    pub(crate) fn is_of_user(self) -> bool {
+        matches!(self, Self::User | Self::Excluded)
+    }
+
     /// The kind a ledger's number stands for.
     #[must_use]
     pub(crate) fn from_number(number: i64) -> Option<Self> {

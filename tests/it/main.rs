@@ -7,6 +7,7 @@ mod common;
 mod conventions;
 mod environment;
 mod fault_points;
+mod handover;
 mod hostile;
 mod house;
 mod interop;

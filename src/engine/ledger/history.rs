@@ -141,7 +141,7 @@ impl Ledger {
 
     #[allow(dead_code, reason = "the report calls it in its next change")]
     /// Whether the ledger has a table that came after its format's first one.
-    fn has_table(&self, name: &str) -> Result<bool, LedgerError> {
+    pub(super) fn has_table(&self, name: &str) -> Result<bool, LedgerError> {
         let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1";
         self.db.query_row(sql, [name], |row| row.get(0)).map_err(|error| self.error(error))
     }

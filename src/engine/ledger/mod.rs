@@ -19,6 +19,7 @@ use crate::process::failpoint;
 
 mod close;
 mod error;
+mod handover;
 mod history;
 mod import;
 mod queue;
@@ -31,6 +32,7 @@ mod writer;
 
 pub(crate) use crate::model::RowKind;
 pub(crate) use error::LedgerError;
+pub(crate) use handover::{HandedFile, HandoverState};
 pub(crate) use history::Activity;
 #[allow(unused_imports, reason = "a run records its facts in its next change")]
 pub(crate) use history::fact;

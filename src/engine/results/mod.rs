@@ -14,6 +14,7 @@ use crate::engine::ledger::{Ledger, LedgerError, LedgerRow, RowKind};
 use crate::model::{BatchName, Counts, PASSWORD_LIFE, Status, Target, client_token, hex};
 pub(crate) mod atomic_file;
 pub(crate) mod encryption;
+pub(crate) mod handover;
 pub(crate) mod one_user;
 pub(crate) mod ownership;
 

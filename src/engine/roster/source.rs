@@ -27,7 +27,7 @@ pub(crate) struct Source {
 }
 
 /// The text of an input from its start; it digests what it yields.
-pub(super) struct Text<'a> {
+pub(crate) struct Text<'a> {
     file: &'a File,
     hash: Sha256,
 }
@@ -87,7 +87,7 @@ impl Source {
     ///
     /// # Errors
     /// The file can't be rewound.
-    pub(super) fn text(&self) -> io::Result<Text<'_>> {
+    pub(crate) fn text(&self) -> io::Result<Text<'_>> {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(0))?;
         Ok(Text { file, hash: Sha256::new() })

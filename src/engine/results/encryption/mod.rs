@@ -20,12 +20,14 @@ mod identities;
 mod open;
 mod passphrase;
 mod recipients;
+mod scratch;
 mod text;
 
 pub(crate) use error::EncryptionError;
-pub(crate) use open::Opener;
+pub(crate) use open::{Opener, looks_encrypted};
 pub(crate) use passphrase::passphrase;
 pub(crate) use recipients::Key;
+pub(crate) use scratch::Scratch;
 
 /// scrypt work of a passphrase: the automatic choice takes seconds for no gain.
 const WORK_FACTOR: u8 = 18;

@@ -30,6 +30,14 @@ impl Key {
         Self { place, text: text.trim().to_owned() }
     }
 
+    /// Whether age can encrypt to it.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub(crate) fn check(&self) -> Result<(), EncryptionError> {
+        self.parse().map(drop)
+    }
+
     pub(super) fn parse(&self) -> Result<Vec<Box<dyn Recipient + Send>>, EncryptionError> {
         let (place, key) = (self.place.clone(), self.text.as_str());
         if key.starts_with("age1pq1") {
