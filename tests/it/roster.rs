@@ -68,6 +68,12 @@ fn a_cell_that_spans_lines_is_told_with_its_lines() {
     let (ran, _, sent) = go(roster, &["--dry-run"]);
     ran.expect(0).says("in.csv: quoted cells spread these rows over several lines: 2-4, 7-8;");
     assert!(sent.is_empty());
+    // A header can swallow rows just as well, and so can a list of exceptions.
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    room.write("in.csv", "user_id,\"note\nann,x\"\nbob,x\n").write("keep.csv", "user_id,x\nzoe,\"\nbob,\"\n");
+    let ran = room.reset(&simulator, &["in.csv", "-o", "out.csv", "--exclude", "keep.csv"]).expect(0);
+    ran.says("in.csv: quoted cells spread these rows over several lines: 1-2;")
+        .says("keep.csv: quoted cells spread these rows over several lines: 2-3;");
 }
 
 #[test]

@@ -77,7 +77,7 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
         target: job.target.to_string(),
         identity: job.identity.clone(),
         output: is_published.then(|| job.output_name()),
-        opening: is_published.then(|| opening(job)).flatten(),
+        opening: (is_published && counts.succeeded > 0).then(|| opening(job)).flatten(),
         started_at: job.started.at,
         took: job.started.clock.elapsed(),
         counts,

@@ -35,6 +35,9 @@ pub(super) fn read(inputs: &Inputs, printer: &Printer) -> Result<Users, Error> {
     tell_roster(roster.name(), roster.facts(), printer);
     let (excluded, exclude_lists) = exclusions.finish();
     for list in &exclude_lists {
+        if let Some(remark) = list.spread.remark(&list.file) {
+            printer.note(remark);
+        }
         match list.remark() {
             Some(remark) if list.is_idle() => printer.warning(remark),
             Some(remark) => printer.note(remark),
@@ -51,13 +54,8 @@ fn tell_roster(name: &str, facts: &Statistics, printer: &Printer) {
             facts.first_trimmed, facts.trimmed
         ));
     }
-    if facts.spread > 0 {
-        let lines: Vec<String> = facts.spread_lines.iter().map(|(first, last)| format!("{first}-{last}")).collect();
-        let more = more(facts.spread, lines.len());
-        printer.note(format!(
-            "{name}: quoted cells spread these rows over several lines: {}{more}; what stands inside the quotes is no row",
-            lines.join(", "),
-        ));
+    if let Some(remark) = facts.spread.remark(name) {
+        printer.note(remark);
     }
     if facts.odd > 0 {
         let shown: Vec<String> =

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::dialect::{self, Dialect};
-use super::{Options, Role, RowIssue, Source};
+use super::{Options, Role, RowIssue, Source, SpreadRows};
 use crate::model::{InputError, quoted_cell, trim_user_id};
 
 /// How many entries that name nobody are told.
@@ -23,6 +23,7 @@ pub(crate) struct Exclusions(Vec<List>);
 struct List {
     file: String,
     entries: HashMap<String, Entry>,
+    spread: SpreadRows,
 }
 
 #[derive(Debug)]
@@ -44,6 +45,9 @@ pub(crate) struct ListReport {
     /// The first of them.
     #[serde(skip)]
     pub examples: Vec<RowIssue>,
+    /// Rows that a quoted cell spreads over lines.
+    #[serde(skip)]
+    pub spread: SpreadRows,
 }
 
 impl Exclusions {
@@ -60,7 +64,12 @@ impl Exclusions {
         let dialect = shape(source, roster)?;
         let mut records = dialect.open(source)?;
         let mut entries = HashMap::new();
+        let mut spread = SpreadRows::default();
+        if dialect.has_header {
+            spread.note(dialect.header_line, records.last_line());
+        }
         while let Some(line) = records.next()? {
+            spread.note(line, records.last_line());
             let cell = dialect.id_cell(&records.text).map_err(|fact| mend(fact, line))?;
             let id = trim_user_id(cell);
             if id.is_empty() {
@@ -70,7 +79,7 @@ impl Exclusions {
                 entries.entry(id.to_owned()).or_insert(Entry { line, met: false });
             }
         }
-        self.0.push(List { file: source.name().to_owned(), entries });
+        self.0.push(List { file: source.name().to_owned(), entries, spread });
         Ok(())
     }
 
@@ -103,7 +112,13 @@ impl List {
         strangers.sort_unstable_by_key(|(_, entry)| entry.line);
         let examples =
             strangers.iter().map(|(id, entry)| RowIssue { line: entry.line, text: quoted_cell(id) }).collect();
-        ListReport { file: self.file.clone(), entries: self.entries.len() as u64, unmatched, examples }
+        ListReport {
+            file: self.file.clone(),
+            entries: self.entries.len() as u64,
+            unmatched,
+            examples,
+            spread: self.spread.clone(),
+        }
     }
 }
 
@@ -111,7 +126,7 @@ impl ListReport {
     /// What is to be said of the list, unless all its entries are in the roster.
     #[must_use]
     pub(crate) fn remark(&self) -> Option<String> {
-        let Self { file, entries, unmatched, examples } = self;
+        let Self { file, entries, unmatched, examples, .. } = self;
         let shown: Vec<String> = examples.iter().map(|entry| format!("line {}: {}", entry.line, entry.text)).collect();
         let shown = shown.join(", ");
         let more = if *unmatched > examples.len() as u64 { ", …" } else { "" };

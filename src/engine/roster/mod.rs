@@ -15,7 +15,7 @@ pub(crate) use self::exclusions::{Exclusions, ListReport};
 use self::records::Records;
 pub(crate) use self::role::Role;
 pub(crate) use self::source::Source;
-pub(crate) use self::statistics::{RowIssue, Statistics};
+pub(crate) use self::statistics::{RowIssue, SpreadRows, Statistics};
 use crate::model::{InputError, USER_COLUMNS, digest_of, quoted_cell, trim_user_id};
 
 mod dialect;
@@ -100,9 +100,12 @@ impl Roster {
         let mut facts = Statistics::default();
         let mut seen: Vec<u64> = Vec::new();
         let mut records = dialect.open(&source)?;
+        if dialect.has_header {
+            facts.spread.note(dialect.header_line, records.last_line());
+        }
         while let Some(line) = records.next()? {
             facts.rows += 1;
-            facts.note_lines(line, records.last_line());
+            facts.spread.note(line, records.last_line());
             match dialect.user_id(&records.text) {
                 Ok(cell) => {
                     let id = trim_user_id(cell);

@@ -17,6 +17,43 @@ pub(crate) struct RowIssue {
     pub text: String,
 }
 
+/// Records that quoted cells spread over several lines: where a quote is
+/// misplaced, rows are hidden in them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SpreadRows {
+    count: usize,
+    /// First and last line of the first of them.
+    lines: Vec<(u64, u64)>,
+}
+
+impl SpreadRows {
+    /// Notes the lines of a record.
+    pub(super) fn note(&mut self, first: u64, last: u64) {
+        if last > first {
+            self.count += 1;
+            if self.lines.len() < EXAMPLES {
+                self.lines.push((first, last));
+            }
+        }
+    }
+
+    /// What is to be said of them, if there are any, about the input `name`.
+    #[must_use]
+    pub(crate) fn remark(&self, name: &str) -> Option<String> {
+        let lines: Vec<String> = self.lines.iter().map(|(first, last)| format!("{first}-{last}")).collect();
+        let more = match self.count - lines.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        (self.count > 0).then(|| {
+            format!(
+                "{name}: quoted cells spread these rows over several lines: {}{more}; what stands inside the quotes is no row",
+                lines.join(", ")
+            )
+        })
+    }
+}
+
 /// What the first reading found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Statistics {
@@ -39,9 +76,7 @@ pub(crate) struct Statistics {
     /// The first of them.
     pub odd_rows: Vec<RowIssue>,
     /// Rows that a quoted cell spreads over lines.
-    pub spread: u64,
-    /// The first of them: first and last line.
-    pub spread_lines: Vec<(u64, u64)>,
+    pub spread: SpreadRows,
     /// A digest of the set of user IDs: the same in any order.
     pub users_digest: [u8; 32],
     /// A digest of the input and of how it is read.
@@ -51,17 +86,6 @@ pub(crate) struct Statistics {
 }
 
 impl Statistics {
-    /// Notes the lines of a record.
-    pub(super) fn note_lines(&mut self, first: u64, last: u64) {
-        if last == first {
-            return;
-        }
-        self.spread += 1;
-        if self.spread_lines.len() < EXAMPLES {
-            self.spread_lines.push((first, last));
-        }
-    }
-
     /// Notes a user that can be sent, by the cell and the trimmed ID in it.
     pub(super) fn note_user(&mut self, line: u64, cell: &str, id: &str) {
         if id.len() != cell.len() {
