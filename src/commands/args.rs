@@ -14,8 +14,8 @@ use crate::service::aws;
 /// Where the ledgers live.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StateArgs {
-    /// Where the ledgers live [default: $XDG_STATE_HOME/finspace-reset]
-    #[arg(long, value_name = "DIR", env = "FINSPACE_RESET_STATE_DIR", help_heading = "Display", value_hint = ValueHint::DirPath)]
+    /// Where the ledgers live [env: `FINSPACE_RESET_STATE_DIR`] [default: $XDG_STATE_HOME/finspace-reset]
+    #[arg(long, value_name = "DIR", help_heading = "Display", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
 }
 

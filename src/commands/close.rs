@@ -1,4 +1,9 @@
 //! `close`: erases a batch's sealed passwords; its history stays.
+//!
+//! Invariant: a password that stands in no file is erased only with
+//! `--discard-passwords`, and on a terminal only after its batch was named.
+
+use std::io::IsTerminal;
 
 use clap::Args;
 
@@ -7,7 +12,7 @@ use super::status::find;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::engine::ledger::state_dir::StateError;
-use crate::engine::ledger::{Ledger, LedgerPaths};
+use crate::engine::ledger::{Ledger, LedgerError, LedgerPaths};
 use crate::model::BatchName;
 use crate::ui::Printer;
 
@@ -16,6 +21,12 @@ use crate::ui::Printer;
 pub(crate) struct CloseArgs {
     /// The batch to close
     pub batch: BatchName,
+    /// Erase passwords that stand in no file, too: their users need another reset
+    #[arg(long)]
+    pub discard_passwords: bool,
+    /// Go without asking for the batch's name
+    #[arg(short, long)]
+    pub yes: bool,
     /// Where the ledgers live
     #[command(flatten)]
     pub state: StateArgs,
@@ -24,16 +35,29 @@ pub(crate) struct CloseArgs {
 /// Runs `finspace-reset close`.
 ///
 /// # Errors
-/// There is no such batch, a run has it, or it can't be erased.
+/// There is no such batch, a run has it, a password stands in no file, or it
+/// can't be erased.
 pub(super) fn run(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
-    let state = find(args.state.state_dir.as_deref(), &args.batch)?;
-    let _lock = state.lock(&args.batch)?;
-    let Some(mut ledger) = Ledger::open(&LedgerPaths::new(state.folder(), &args.batch))? else {
-        return Err(StateError::NoBatch(args.batch.to_string(), state.folder().to_owned()).into());
+    let batch = &args.batch;
+    let state = find(args.state.state_dir.as_deref(), batch)?;
+    let _lock = state.lock(batch)?;
+    let Some(mut ledger) = Ledger::open(&LedgerPaths::new(state.folder(), batch))? else {
+        return Err(StateError::NoBatch(batch.to_string(), state.folder().to_owned()).into());
     };
-    ledger.close("the operator closed it")?;
+    let undelivered = if ledger.closed_at()?.is_some() { None } else { ledger.standing_nowhere()? };
+    if let (Some(left), false) = (&undelivered, args.discard_passwords) {
+        return Err(LedgerError::Undelivered { batch: batch.to_string(), left: left.clone() }.into());
+    }
+    if !args.yes && ledger.closed_at()?.is_none() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
+        let lost = undelivered.map_or_else(String::new, |left| format!("{} of them stand in no file. ", left.users));
+        let question = format!("Closing erases the sealed passwords of batch {batch}. {lost}Type {batch} to go on: ");
+        if printer.ask(&question).map_err(Error::Stdout)? != batch.as_str() {
+            return Err(Error::NotClosed);
+        }
+    }
+    ledger.discard("the operator closed it")?;
     let counts = ledger.counts()?;
-    printer.note(format!("batch {} is closed: its passwords are erased, its history stays", args.batch));
+    printer.note(format!("batch {batch} is closed: its passwords are erased, its history stays"));
     if counts.to_do() > 0 {
         printer.note(format!("{} of its users are still to do; put them in a roster of their own", counts.to_do()));
     }

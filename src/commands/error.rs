@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::commands::exit::Exit;
 use crate::engine::ledger::LedgerError;
+use crate::engine::ledger::guard::ResetElsewhere;
 use crate::engine::ledger::state_dir::StateError;
 use crate::engine::plan::PlanError;
 use crate::engine::results::PublishError;
@@ -41,6 +42,11 @@ pub(super) enum Error {
     Publish(#[from] PublishError),
     #[error(transparent)]
     Ownership(#[from] OwnershipError),
+    /// The batch's name was not typed.
+    #[error("not confirmed; nothing was erased")]
+    NotClosed,
+    #[error(transparent)]
+    ResetElsewhere(#[from] ResetElsewhere),
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]
@@ -64,10 +70,12 @@ impl Error {
     #[must_use]
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::StateDir(StateError::Busy { .. }) => Exit::Busy,
+            Self::StateDir(StateError::Busy { .. }) | Self::Ledger(LedgerError::Busy { .. }) => Exit::Busy,
             Self::Check(CheckError::Signalled(signal)) => Exit::Signalled(*signal),
             Self::Check(CheckError::Refused(_)) | Self::List(_) | Self::Deadline => Exit::Stopped,
-            Self::Stdout(_) | Self::Handover(HandoverError::Folder(..)) => Exit::NotDurable,
+            Self::Stdout(_)
+            | Self::Handover(HandoverError::Folder(..))
+            | Self::Ledger(LedgerError::HalfErased { .. } | LedgerError::Gone(_)) => Exit::NotDurable,
             Self::Settings(_)
             | Self::Input(_)
             | Self::Connection(_)
@@ -78,6 +86,8 @@ impl Error {
             | Self::OneUser(_)
             | Self::Publish(_)
             | Self::Ownership(_)
+            | Self::NotClosed
+            | Self::ResetElsewhere(_)
             | Self::Plan(_)
             | Self::System(..) => Exit::Unusable,
         }

@@ -13,7 +13,7 @@ use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::engine::ledger::state_dir::{StateDir, StateError};
 use crate::engine::ledger::{Doubt, HandoverState, Ledger, LedgerError, LedgerPaths, RunRecord};
-use crate::model::{BatchName, Counts, Millis, TOKEN_WINDOW};
+use crate::model::{BatchName, Counts, Millis, RowStatus, TOKEN_WINDOW};
 use crate::ui::Printer;
 use crate::ui::format::counted;
 
@@ -22,6 +22,9 @@ use crate::ui::format::counted;
 pub(crate) struct StatusArgs {
     /// Tell about this batch in detail
     pub batch: Option<BatchName>,
+    /// Write the users that stand so, as a roster that run takes
+    #[arg(long, value_name = "STATUS", value_parser = row_status, requires = "batch")]
+    pub list: Option<RowStatus>,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub format: LogFormat,
@@ -41,6 +44,8 @@ pub(super) struct BatchStatus {
     pub closed_at: Option<String>,
     pub closed_why: Option<String>,
     pub running: Option<String>,
+    running_on: Option<String>,
+    undelivered: u64,
     pub counts: Counts,
     pub in_doubt: Doubt,
     pub doubt_until: Option<String>,
@@ -67,11 +72,35 @@ struct LastError {
     line: u64,
 }
 
+fn row_status(word: &str) -> Result<RowStatus, String> {
+    let all = RowStatus::ALL.map(RowStatus::word).join(", ");
+    RowStatus::ALL.into_iter().find(|status| status.word() == word).ok_or_else(|| format!("choose one of {all}"))
+}
+
+/// Writes the users of a batch that stand so.
+fn list(args: &StatusArgs, batch: &BatchName, status: RowStatus, printer: &Printer) -> Result<Exit, Error> {
+    let state = find(args.state.state_dir.as_deref(), batch)?;
+    let ledger = Ledger::read(&LedgerPaths::new(state.folder(), batch))?;
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let failed = |error: csv::Error| Error::Stdout(error.into());
+    csv.write_record(["user_id"]).map_err(failed)?;
+    ledger.rows(|row| match &row.user_id {
+        Some(user) if row.status() == status => csv.write_record([user]).map_err(failed),
+        _ => Ok(()),
+    })?;
+    let text = csv.into_inner().map_err(|error| Error::Stdout(error.into_error()))?;
+    printer.data(&String::from_utf8_lossy(&text)).map_err(Error::Stdout)?;
+    Ok(Exit::Success)
+}
+
 /// Runs `finspace-reset status`.
 ///
 /// # Errors
 /// The state folder or a ledger can't be read.
 pub(super) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Error> {
+    if let (Some(batch), Some(status)) = (&args.batch, args.list) {
+        return list(args, batch, status, printer);
+    }
     let state = StateDir::locate(args.state.state_dir.as_deref())?;
     let states = [state.clone(), state.simulated()];
     let mut found = Vec::new();
@@ -82,7 +111,7 @@ pub(super) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Error> {
                 continue;
             }
             let known = Ledger::read(&LedgerPaths::new(state.folder(), &batch));
-            match known.and_then(|mut ledger| BatchStatus::of(&mut ledger, state, &batch)) {
+            match known.and_then(|ledger| BatchStatus::of(&ledger, state, &batch)) {
                 Ok(known) => found.push(known),
                 // One bad ledger must not hide the others.
                 Err(error) => {
@@ -138,30 +167,33 @@ impl BatchStatus {
     ///
     /// # Errors
     /// It can't be read.
-    pub(super) fn of(ledger: &mut Ledger, state: &StateDir, batch: &BatchName) -> Result<Self, LedgerError> {
-        let running = state.holder(batch);
-        if running.is_none() {
-            // Passwords that have expired need not wait for a run to be erased. A
-            // ledger that can't be written says so when a run needs it.
-            let _ = ledger.close_if_due();
-        }
+    pub(super) fn of(ledger: &Ledger, state: &StateDir, batch: &BatchName) -> Result<Self, LedgerError> {
+        let holder = state.holder(batch);
         let closed_at = ledger.closed_at()?;
         let publication = ledger.publications()?.into_iter().next();
-        let in_doubt = ledger.doubt(TOKEN_WINDOW)?;
+        let mut in_doubt = ledger.doubt(TOKEN_WINDOW)?;
         let mut counts = ledger.counts()?;
-        if running.is_none() {
-            // What a killed run left in flight is in doubt, not merely still to do.
-            counts.unknown += in_doubt.in_flight;
-            counts.pending = counts.pending.saturating_sub(in_doubt.in_flight);
+        if holder.is_some() {
+            // What the run has claimed is still to do; a killed run's is in doubt.
+            counts.unknown = counts.unknown.saturating_sub(in_doubt.in_flight);
+            counts.pending += in_doubt.in_flight;
+            in_doubt.users = in_doubt.users.saturating_sub(in_doubt.in_flight);
+            in_doubt.can_settle = in_doubt.can_settle.saturating_sub(in_doubt.in_flight);
         }
         Ok(Self {
             batch: batch.to_string(),
             target: ledger.target()?,
-            state: if closed_at.is_some() { "closed" } else { "open" },
+            state: match closed_at {
+                Some(_) if ledger.is_half_erased()? => "half closed",
+                Some(_) => "closed",
+                None => "open",
+            },
             created_at: ledger.get("created_at")?.and_then(|at| at.parse().ok()).map(|at| Millis(at).to_string()),
             closed_at: closed_at.map(|at| at.to_string()),
             closed_why: ledger.get("closed_why")?,
-            running,
+            running: holder.as_ref().map(|holder| holder.process.clone()),
+            running_on: holder.map(|holder| holder.host),
+            undelivered: ledger.undelivered()?.map_or(0, |left| left.users),
             counts,
             in_doubt,
             doubt_until: in_doubt.until.map(|until| Millis(until).to_string()),
@@ -217,7 +249,9 @@ fn detail(batch: &BatchStatus) -> String {
         (
             "state",
             match (&batch.running, &batch.closed_at) {
-                (Some(process), _) => format!("running, process {process}"),
+                (Some(process), _) => {
+                    format!("running, process {process} on {}", batch.running_on.as_deref().unwrap_or("?"))
+                }
                 (None, Some(at)) => format!("closed at {at}: {}", batch.closed_why.as_deref().unwrap_or_default()),
                 (None, None) => "open".into(),
             },
@@ -241,6 +275,12 @@ fn detail(batch: &BatchStatus) -> String {
         lines.push((
             "in doubt",
             format!("{} can be settled without a new reset until {until}", batch.in_doubt.can_settle),
+        ));
+    }
+    if batch.undelivered > 0 {
+        lines.push((
+            "undelivered",
+            format!("{} passwords stand in no file; run the same command again", batch.undelivered),
         ));
     }
     if let Some(output) = &batch.output {

@@ -9,7 +9,7 @@ use crate::engine::dispatch::pacer::Rate;
 use crate::engine::fingerprint::FingerprintError;
 use crate::engine::ledger::{Ledger, LedgerError, NewRow, RowKind};
 use crate::engine::roster::{Request, Roster, Row, RowIssue};
-use crate::model::{Counts, InputError, digest_of, hex};
+use crate::model::{Counts, InputError, Standing, digest_of, hex};
 
 /// How many rows of a kind, and first users, a preview names.
 const EXAMPLES: usize = 10;
@@ -176,14 +176,14 @@ impl Plan {
     fn take(&mut self, row: &NewRow, ledger: Option<&Ledger>) -> Result<(), PlanError> {
         let standing = match (&row.user_id, ledger) {
             (Some(id), Some(ledger)) if row.kind != RowKind::Duplicate => ledger.standing(id)?,
-            _ => Default::default(),
+            _ => Standing::default(),
         };
-        self.counts.add(row.kind, standing.0, standing.1, 1);
+        self.counts.add(row.kind, standing);
         let remarks = match row.kind {
             RowKind::Duplicate => &mut self.duplicates,
             RowKind::Excluded => &mut self.excluded,
             RowKind::User | RowKind::Invalid => {
-                let to_do = row.kind == RowKind::User && standing.0 != crate::model::Status::Succeeded;
+                let to_do = row.kind == RowKind::User && standing.status != crate::model::Status::Succeeded;
                 if to_do && self.first.len() < FIRST_USERS {
                     self.first.extend(row.user_id.clone());
                 }

@@ -32,6 +32,83 @@ impl RowKind {
     }
 }
 
+/// How one user stands, as the ledger knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The newest outcome's status, `unknown` where a claim is newer.
+    pub status: Status,
+    /// Whether the user may have been reset more than once.
+    pub again: bool,
+    /// Whether the password was erased when the batch closed before.
+    pub earlier: bool,
+}
+
+/// A row's word in the column `status`: the one list of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RowStatus {
+    /// Reset; the row holds the user's current password.
+    Succeeded,
+    /// Surely not reset by this batch.
+    Failed,
+    /// Perhaps reset, and the password is not known.
+    Unknown,
+    /// A user ID that can't be sent.
+    Invalid,
+    /// The user of an earlier row.
+    Duplicate,
+    /// Reset before the batch was closed, which erased the password.
+    Earlier,
+    /// Named by `--exclude`.
+    Excluded,
+    /// Not tried yet.
+    Pending,
+}
+
+impl RowStatus {
+    /// Every status, in the order of the documentation.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Succeeded,
+        Self::Failed,
+        Self::Unknown,
+        Self::Invalid,
+        Self::Duplicate,
+        Self::Earlier,
+        Self::Excluded,
+        Self::Pending,
+    ];
+
+    /// Returns the status of a row of this kind whose user stands so. A user who
+    /// is excluded now and was reset before still shows as reset.
+    pub(crate) fn of(kind: RowKind, standing: Standing) -> Self {
+        match (kind, standing.status) {
+            (RowKind::Invalid, _) => Self::Invalid,
+            (RowKind::Duplicate, _) => Self::Duplicate,
+            (RowKind::Excluded, Status::Pending | Status::Failed) => Self::Excluded,
+            (RowKind::User | RowKind::Excluded, status) => match status {
+                Status::Pending => Self::Pending,
+                Status::Succeeded if standing.earlier => Self::Earlier,
+                Status::Succeeded => Self::Succeeded,
+                Status::Failed => Self::Failed,
+                Status::Unknown => Self::Unknown,
+            },
+        }
+    }
+
+    /// Returns the word in the output.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Invalid => "invalid",
+            Self::Duplicate => "duplicate",
+            Self::Earlier => "earlier",
+            Self::Excluded => "excluded",
+            Self::Pending => "pending",
+        }
+    }
+}
+
 /// How many of the roster's rows stand where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Counts {
@@ -47,6 +124,9 @@ pub(crate) struct Counts {
     pub invalid: u64,
     /// Rows that name an earlier row's user.
     pub duplicate: u64,
+    /// Users reset before the batch was closed, which erased their passwords.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub earlier: u64,
     /// Rows named by `--exclude`.
     pub excluded: u64,
     /// Users not tried yet.
@@ -56,27 +136,26 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// The counter of a user's status.
-    pub(crate) fn of(&mut self, status: Status) -> &mut u64 {
-        match status {
-            Status::Pending => &mut self.pending,
-            Status::Succeeded => &mut self.succeeded,
-            Status::Failed => &mut self.failed,
-            Status::Unknown => &mut self.unknown,
+    /// Counts one more row that stands so.
+    pub(crate) fn add(&mut self, kind: RowKind, standing: Standing) {
+        self.rows += 1;
+        *self.of(RowStatus::of(kind, standing)) += 1;
+        if standing.again && matches!(kind, RowKind::User | RowKind::Excluded) {
+            self.reset_again += 1;
         }
     }
 
-    /// Counts `by` more rows of one kind and standing, as the output has them.
-    pub(crate) fn add(&mut self, kind: RowKind, status: Status, again: bool, by: u64) {
-        self.rows += by;
-        match (kind, status) {
-            (RowKind::Invalid, _) => self.invalid += by,
-            (RowKind::Duplicate, _) => self.duplicate += by,
-            (RowKind::Excluded, Status::Pending | Status::Failed) => self.excluded += by,
-            (RowKind::User | RowKind::Excluded, status) => *self.of(status) += by,
-        }
-        if again && matches!(kind, RowKind::User | RowKind::Excluded) {
-            self.reset_again += by;
+    /// The counter of a status.
+    pub(crate) fn of(&mut self, status: RowStatus) -> &mut u64 {
+        match status {
+            RowStatus::Succeeded => &mut self.succeeded,
+            RowStatus::Failed => &mut self.failed,
+            RowStatus::Unknown => &mut self.unknown,
+            RowStatus::Invalid => &mut self.invalid,
+            RowStatus::Duplicate => &mut self.duplicate,
+            RowStatus::Earlier => &mut self.earlier,
+            RowStatus::Excluded => &mut self.excluded,
+            RowStatus::Pending => &mut self.pending,
         }
     }
 
@@ -85,6 +164,11 @@ impl Counts {
     pub(crate) fn to_do(self) -> u64 {
         self.pending + self.failed + self.unknown
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How a run goes, for the display and the summary.

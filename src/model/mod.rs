@@ -14,7 +14,7 @@ mod input;
 mod target;
 mod text;
 
-pub(crate) use counts::{Counts, RowKind, Tally};
+pub(crate) use counts::{Counts, RowKind, RowStatus, Standing, Tally};
 pub(crate) use hex::encode as hex;
 pub(crate) use input::{InputError, USER_COLUMNS, check_user_id, trim_user_id};
 pub(crate) use target::{BatchName, Target, client_token};
@@ -87,15 +87,10 @@ impl Status {
             .find(|status| *status as i64 == number)
     }
 
-    /// The word in the output file.
+    /// Returns the word in the output.
     #[must_use]
     pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-        }
+        RowStatus::of(RowKind::User, Standing { status: self, ..Standing::default() }).word()
     }
 }
 

@@ -2,6 +2,7 @@
 //! may have it die.
 
 pub(crate) mod failpoint;
+pub(crate) mod files;
 pub(crate) mod signals;
 
 /// Leaves no core dump: passwords pass through this process.

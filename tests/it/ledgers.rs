@@ -127,7 +127,7 @@ fn a_wrong_key_is_told_before_anything_is_sent() {
     room.write("state/incident.key", [9; 32]);
     let ran = room.reset(&simulator, RUN);
     assert_eq!(ran.code(), Some(2), "{ran}");
-    ran.says("a sealed password does not open with state/incident.key");
+    ran.says("a sealed password does not open with ").says("state/incident.key");
     assert_eq!((simulator.requests(), room.read("out.csv")), (2, before));
 }
 

@@ -17,7 +17,6 @@ use crate::commands::output::deliver;
 use crate::commands::status::{self, BatchStatus};
 use crate::engine::ledger::state_dir::StateDir;
 use crate::engine::ledger::{Ledger, LedgerError, LedgerPaths, Publication};
-use crate::engine::results;
 use crate::model::BatchName;
 use crate::model::{Counts, Millis};
 use crate::ui::Printer;
@@ -123,8 +122,8 @@ pub(super) fn run(args: &ReportArgs, printer: &Printer) -> Result<Exit, Error> {
 }
 
 fn page(state: &StateDir, args: &ReportArgs) -> Result<String, Error> {
-    let mut ledger = Ledger::read(&LedgerPaths::new(state.folder(), &args.batch))?;
-    let batch = BatchStatus::of(&mut ledger, state, &args.batch)?;
+    let ledger = Ledger::read(&LedgerPaths::new(state.folder(), &args.batch))?;
+    let batch = BatchStatus::of(&ledger, state, &args.batch)?;
     let (failures, left_out) = causes(&ledger)?;
     let (outcomes, requests) = match ledger.span()? {
         None => (None, None),
@@ -189,7 +188,7 @@ fn causes(ledger: &Ledger) -> Result<(Vec<Cause>, Vec<Cause>), Error> {
     let mut failures: BTreeMap<(&'static str, String), Cause> = BTreeMap::new();
     let mut left_out: BTreeMap<(&'static str, String), Cause> = BTreeMap::new();
     ledger.rows::<LedgerError>(|row| {
-        let kind = results::word(&row);
+        let kind = row.status().word();
         let (causes, reason, example) = match kind {
             "failed" | "unknown" => {
                 let code = row.error_code.unwrap_or_else(|| "no answer".into());

@@ -44,7 +44,7 @@ pub(crate) async fn check(
         let row = row?;
         let Request::Reset(user_id) = row.request else { continue };
         let done = match ledger {
-            Some(ledger) => ledger.standing(&user_id)?.0 == Status::Succeeded,
+            Some(ledger) => ledger.standing(&user_id)?.status == Status::Succeeded,
             None => false,
         };
         if done || job.excluded.contains(&user_id) {

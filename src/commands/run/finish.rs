@@ -12,11 +12,12 @@ use super::summary::Summary;
 use crate::commands::error::Error;
 use crate::commands::exit::{End, Exit};
 use crate::engine::dispatch::stop::StopReason;
-use crate::engine::ledger::{Doubt, Ledger};
+use crate::engine::ledger::{Doubt, Ledger, LedgerError};
 use crate::engine::plan::PlanError;
 use crate::engine::results::ownership::Replaces;
-use crate::engine::results::{self, PublishError, Table};
-use crate::model::{Counts, Millis, shell_word};
+use crate::engine::results::publish;
+use crate::engine::results::{PublishError, Table};
+use crate::model::{Counts, shell_word};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
 use crate::ui::Printer;
@@ -58,11 +59,11 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
         ledger.counts().unwrap_or_default()
     });
     failpoint::hit("published");
-    let closed = is_published
-        && close(job, &mut ledger, &stop, counts).unwrap_or_else(|error| {
-            errors.push(error);
-            false
-        });
+    let closing = if is_published { close(job, &mut ledger, &stop, counts) } else { Ok(Closing::Open) };
+    let closing = closing.unwrap_or_else(|error| {
+        errors.push(error);
+        Closing::Open
+    });
     let end = |durable| End {
         stop: &stop,
         counts,
@@ -85,7 +86,8 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
         rate: job.settings.sending.rate.to_string(),
         doubt: doubt(job, &ledger, counts),
         causes: if counts.failed + counts.unknown > 0 { ledger.causes().unwrap_or_default() } else { Vec::new() },
-        closed,
+        closed: matches!(closing, Closing::Closed),
+        kept_open: if let Closing::Kept(why) = closing { Some(why) } else { None },
         limited: job.settings.sending.limit.is_some(),
         exclude_lists: job.exclude_lists.clone(),
     };
@@ -101,23 +103,60 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
     for error in &errors {
         printer.error(error.to_string());
     }
-    printer.summary(&summary.lines(), summary.exit != Exit::Success);
+    let mut lines = summary.lines();
+    if let Some(typed) = job.settings.state_dir.as_ref().filter(|typed| typed.is_relative()) {
+        lines.push(format!("ledgers: {} (--state-dir {})", job.state.folder().display(), typed.display()));
+    }
+    printer.summary(&lines, summary.exit != Exit::Success);
     summary.exit
 }
 
-/// Closes the batch if nobody is left to do, or if it was asked for; returns
-/// whether it is closed.
-fn close(job: &Job, ledger: &mut Ledger, stop: &StopReason, counts: Counts) -> Result<bool, Error> {
+/// What became of the batch.
+enum Closing {
+    /// It is closed and erased.
+    Closed,
+    /// It is open, as it should be.
+    Open,
+    /// It is open, and why that may surprise.
+    Kept(String),
+}
+
+/// Closes the batch if nobody is left to do, or if it was asked for and nobody
+/// is pending or unknown; never while a password stands in no file.
+fn close(job: &Job, ledger: &mut Ledger, stop: &StopReason, counts: Counts) -> Result<Closing, Error> {
     let why = match counts.to_do() {
-        _ if *stop == StopReason::LedgerFailed => return Ok(false),
+        _ if *stop == StopReason::LedgerFailed => return Ok(Closing::Open),
         // Nothing is sealed yet, and the same roster may want another output.
-        0 if counts.succeeded == 0 => return Ok(false),
+        0 if counts.succeeded == 0 => return Ok(Closing::Open),
         0 => "every user was reset and the results were written",
-        _ if job.settings.close => "--close",
-        _ => return Ok(false),
+        _ if !job.settings.close => return Ok(Closing::Open),
+        _ if *stop != StopReason::Finished || counts.pending + counts.unknown > 0 => {
+            return Ok(Closing::Kept(format!(
+                "not closed, in spite of --close: {} users are pending and {} unknown",
+                counts.pending, counts.unknown
+            )));
+        }
+        _ => "--close",
     };
-    ledger.close(why)?;
-    Ok(true)
+    match ledger.close(why) {
+        Ok(()) => Ok(Closing::Closed),
+        Err(LedgerError::Undelivered { batch, left }) if job.writes_to_stdout() => Ok(Closing::Kept(format!(
+            "batch {batch} stays open: standard output is no file that can be synced, so {} passwords are kept; once you have them, close it with: {}",
+            left.users,
+            close_command(job)
+        ))),
+        Err(LedgerError::Undelivered { batch, left }) => Ok(Closing::Kept(format!(
+            "batch {batch} stays open: {} passwords of users who are not in this roster stand in no file; run it with a roster that names them",
+            left.users
+        ))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn close_command(job: &Job) -> String {
+    let folder =
+        job.settings.state_dir.as_ref().map(|_| format!(" --state-dir {}", shell_word(job.state.folder().as_os_str())));
+    format!("finspace-reset close {} --discard-passwords{}", job.batch, folder.unwrap_or_default())
 }
 
 fn doubt(job: &Job, ledger: &Ledger, counts: Counts) -> Doubt {
@@ -134,26 +173,14 @@ fn publish(job: &Job, ledger: &Ledger) -> Result<Counts, PublishError> {
         batch: &job.batch,
         name: job.output.as_deref().unwrap_or(Path::new("standard output")),
     };
-    let mut counts = Counts::default();
-    let fill = |output: &mut dyn std::io::Write| -> Result<(), PublishError> {
-        counts = results::write_rows(ledger, &table, output)?;
-        Ok(())
-    };
     let seal = job.encryption.as_ref();
     match &job.output {
-        Some(path) => results::replace(
-            path,
-            seal,
-            Replaces::Known(&|digest| job.is_ours(Some(ledger), digest)),
-            fill,
-            |digest| Ok(ledger.record_publication(&path.display().to_string(), digest)?),
-        )?,
-        None => {
-            results::stream(&mut std::io::stdout().lock(), seal, fill)?;
-            ledger.record_publication("-", &format!("stream of {}", Millis::now()))?;
+        Some(path) => {
+            let replaces = Replaces::Batch(&|digest| job.whose(Some(ledger), digest));
+            publish::to_file(ledger, &table, path, seal, replaces)
         }
+        None => publish::to_stdout(ledger, &table, seal),
     }
-    Ok(counts)
 }
 
 /// Returns how the results are opened.

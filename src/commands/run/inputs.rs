@@ -31,7 +31,7 @@ pub(super) fn read(inputs: &Inputs, printer: &Printer) -> Result<Users, Error> {
         exclusions.add(&Source::open(path)?, &inputs.form)?;
     }
     let source = Source::open(&inputs.roster)?;
-    let roster = Roster::read(source, &inputs.form, &results::COLUMNS, &mut |id| exclusions.meet(id))?;
+    let roster = Roster::read(source, &inputs.form, &results::column_names(), &mut |id| exclusions.meet(id))?;
     tell_roster(roster.name(), roster.facts(), printer);
     let (excluded, exclude_lists) = exclusions.finish();
     for list in &exclude_lists {

@@ -12,7 +12,7 @@ use super::simulate::{self, EmbeddedSimulator};
 use crate::commands::error::Error;
 use crate::engine::fingerprint::{Binding, Fingerprint};
 use crate::engine::ledger::state_dir::{self, Lock, StateDir};
-use crate::engine::ledger::{Ledger, LedgerPaths};
+use crate::engine::ledger::{Due, Ledger, LedgerPaths, Whose};
 use crate::engine::plan::{Plan, Scope, exclusion_key, roster_key};
 use crate::engine::results::Destination;
 use crate::engine::results::encryption::Encryption;
@@ -102,7 +102,7 @@ impl Job {
     }
 
     /// Opens the batch's ledger, if there is one, and checks it against this run.
-    pub(super) fn ledger(&self, paths: &LedgerPaths) -> Result<Option<Ledger>, Error> {
+    pub(super) fn ledger(&self, paths: &LedgerPaths, printer: &Printer) -> Result<Option<Ledger>, Error> {
         if self.settings.service.simulate {
             if !self.settings.dry_run {
                 simulate::forget(&self.state, paths)?;
@@ -118,9 +118,12 @@ impl Job {
         }
         let Some(mut ledger) = Ledger::open(paths)? else { return Ok(None) };
         ledger.expect_target(&self.target)?;
-        if !ledger.close_if_due()? {
-            ledger.unlock()?;
+        match ledger.close_if_due()? {
+            Due::Closed => return Ok(Some(ledger)),
+            Due::Kept(why) => printer.note(why),
+            Due::Open => {}
         }
+        ledger.unlock()?;
         Ok(Some(ledger))
     }
 
@@ -129,13 +132,14 @@ impl Job {
         Scope { roster: &self.roster, excluded: &self.excluded, limit: self.settings.sending.limit }
     }
 
-    /// Whether this batch, or for a rehearsal any rehearsal, wrote a file.
-    pub(crate) fn is_ours(&self, ledger: Option<&Ledger>, digest: &str) -> bool {
-        let written =
-            |ledger: &Ledger| ledger.publications().is_ok_and(|files| files.iter().any(|file| file.digest == digest));
-        ledger.is_some_and(written)
-            || self.state.previews(&self.batch).iter().any(|preview| preview == digest)
-            || self.settings.service.simulate && simulate::wrote(&self.state, digest)
+    /// Tells whose a file is: this batch's, or for a rehearsal any rehearsal's.
+    pub(crate) fn whose(&self, ledger: Option<&Ledger>, digest: &str) -> Whose {
+        let written = ledger.and_then(|ledger| ledger.whose(digest).ok()).unwrap_or(Whose::Foreign);
+        let known = || {
+            self.state.previews(&self.batch).iter().any(|preview| preview == digest)
+                || self.settings.service.simulate && simulate::wrote(&self.state, digest)
+        };
+        if written == Whose::Foreign && known() { Whose::Ours } else { written }
     }
 
     /// Returns all that a plan of this job is bound to.

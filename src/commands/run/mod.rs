@@ -11,6 +11,7 @@ mod finish;
 mod inputs;
 mod job;
 mod last_words;
+mod other_batches;
 mod places;
 mod prepare;
 mod preview;

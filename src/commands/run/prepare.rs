@@ -7,9 +7,9 @@
 
 use std::collections::HashSet;
 
-use super::check_users;
 use super::job::Job;
 use super::settings::{Consent, RunSettings};
+use super::{check_users, other_batches};
 use crate::commands::error::Error;
 use crate::engine::ledger::state_dir::Lock;
 use crate::engine::ledger::{Ledger, LedgerPaths};
@@ -52,10 +52,13 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer, shutdown: 
     let mut job = Job::new(settings, printer).await?;
     let lock = job.reserve()?;
     let paths = LedgerPaths::new(job.state.folder(), &job.batch);
-    let ledger = job.ledger(&paths)?;
+    let ledger = job.ledger(&paths, printer)?;
     let closed_at = ledger.as_ref().map(Ledger::closed_at).transpose()?.flatten();
     if let (Some(path), None) = (&job.output, closed_at) {
-        results::check(path, Replaces::Known(&|digest| job.is_ours(ledger.as_ref(), digest)))?;
+        results::check(path, Replaces::Batch(&|digest| job.whose(ledger.as_ref(), digest)))?;
+    }
+    if closed_at.is_none() {
+        other_batches::check(&job, ledger.as_ref(), printer)?;
     }
     let detail = job.settings.dry_run || job.settings.consent == Consent::Ask;
     let plan = Plan::build(job.scope(), ledger.as_ref(), detail)?;

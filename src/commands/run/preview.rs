@@ -82,11 +82,11 @@ fn write_preview(job: &Job, ledger: Option<&Ledger>) -> Result<(), Error> {
         (None, _) => Ok(()),
         (Some(_), Some(path)) => {
             job.state.prepare()?;
-            results::replace(path, seal, Replaces::Known(&|digest| job.is_ours(ledger, digest)), fill, |digest| {
+            results::replace(path, seal, Replaces::Batch(&|digest| job.whose(ledger, digest)), fill, |digest| {
                 Ok(job.state.add_preview(&job.batch, digest)?)
             })
         }
-        (Some(_), None) => results::stream(&mut std::io::stdout().lock(), seal, fill),
+        (Some(_), None) => results::publish::stream(&mut std::io::stdout().lock(), seal, fill),
     }
 }
 
@@ -99,9 +99,9 @@ fn write(job: &Job, ledger: Option<&Ledger>, output: &mut dyn Write) -> Result<(
     write_header(&mut csv, &table).map_err(failed)?;
     for row in job.roster.rows()? {
         let row = new_row(row?, &job.excluded);
-        let status = match (&row.user_id, ledger) {
-            (Some(id), Some(ledger)) => ledger.standing(id)?.0,
-            _ => crate::model::Status::default(),
+        let standing = match (&row.user_id, ledger) {
+            (Some(id), Some(ledger)) => ledger.standing(id)?,
+            _ => crate::model::Standing::default(),
         };
         let note = row.note.map_or_else(|| "preview: no request was sent".into(), |note| format!("preview: {note}"));
         let row = LedgerRow {
@@ -109,11 +109,11 @@ fn write(job: &Job, ledger: Option<&Ledger>, output: &mut dyn Write) -> Result<(
             kind: row.kind,
             cells: row.cells,
             user_id: row.user_id,
+            number: None,
             note: Some(note.clone()),
-            status,
+            standing,
             at: None,
             attempts: 0,
-            again: false,
             request_id: None,
             error_code: Some("Preview".into()),
             error_message: Some(note),

@@ -60,6 +60,8 @@ pub(super) struct Summary {
     pub causes: Vec<(String, u64, u64)>,
     /// Whether the batch is closed.
     pub closed: bool,
+    /// Why it is not, where that may surprise.
+    pub kept_open: Option<String>,
     /// Whether `--limit` held users back.
     pub limited: bool,
     /// How much of each exclude list the roster knows.
@@ -85,6 +87,7 @@ struct Json<'a> {
     in_doubt: InDoubt,
     causes: Vec<Cause<'a>>,
     closed: bool,
+    kept_open_because: Option<&'a str>,
     exclude_lists: &'a [ListReport],
 }
 
@@ -172,6 +175,7 @@ impl Summary {
                 .map(|(error_code, users, first_line)| Cause { error_code, users: *users, first_line: *first_line })
                 .collect(),
             closed: self.closed,
+            kept_open_because: self.kept_open.as_deref(),
             exclude_lists: &self.exclude_lists,
         };
         write(path, &json)
@@ -180,7 +184,7 @@ impl Summary {
     /// The lines for people.
     #[must_use]
     pub(super) fn lines(&self) -> Vec<String> {
-        let Counts { rows, succeeded, failed, unknown, invalid, duplicate, excluded, pending, reset_again } =
+        let Counts { rows, succeeded, failed, unknown, invalid, duplicate, excluded, pending, reset_again, earlier } =
             self.counts;
         let mut parts = vec![format!("{succeeded} reset")];
         for (count, word) in [
@@ -189,6 +193,7 @@ impl Summary {
             (pending, "pending"),
             (invalid, "invalid"),
             (duplicate, if duplicate == 1 { "duplicate" } else { "duplicates" }),
+            (earlier, "earlier"),
             (excluded, "excluded"),
         ] {
             if count > 0 {
@@ -232,6 +237,7 @@ impl Summary {
             lines.push(format!("results: {output}"));
         }
         lines.extend(self.opening.clone());
+        lines.extend(self.kept_open.clone());
         lines.extend(self.next_step());
         lines
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::engine::ledger::deliveries::Undelivered;
 use crate::engine::ledger::vault::VaultError;
 
 /// What can go wrong with a ledger.
@@ -42,6 +43,53 @@ pub(crate) enum LedgerError {
     /// Anything else that SQLite reports.
     #[error("the ledger {0}: {1}; check its disk and folder, then run again to continue")]
     Database(PathBuf, #[source] rusqlite::Error),
+    /// The file is not the caller's own, or no file.
+    #[error("the ledger {0}: {1}; put the batch's own ledger there, or name another --state-dir")]
+    NotOwn(PathBuf, #[source] std::io::Error),
+    /// Another batch's ledger under this name.
+    #[error(
+        "the ledger {path} is that of batch {inside}; give it its own name back ({inside}.ledger, with its key), and put the right one there"
+    )]
+    WrongName {
+        /// The ledger.
+        path: PathBuf,
+        /// The batch's name in it.
+        inside: String,
+    },
+    /// Another process has the ledger open for a run.
+    #[error("batch {batch} is being worked on by {holder}; wait for it to end, or stop it and run again")]
+    Busy {
+        /// The batch.
+        batch: String,
+        /// The other process, as the ledger knows it.
+        holder: String,
+    },
+    /// The file went away while a run wrote to it.
+    #[error(
+        "{0} was moved or removed while the batch is being worked on; put it back before you run again, or its users may be reset twice"
+    )]
+    Gone(PathBuf),
+    /// Closing would erase what stands nowhere else.
+    #[error(
+        "{} temporary passwords of batch {batch} stand in no file{}, and closing would erase them; publish them with the command that ran the batch, or give them up with `finspace-reset close {batch} --discard-passwords`",
+        .left.users, gone(&.left.gone)
+    )]
+    Undelivered {
+        /// The batch.
+        batch: String,
+        /// The passwords.
+        left: Undelivered,
+    },
+    /// Something reads the old pages.
+    #[error(
+        "batch {batch} is closed and its key is destroyed, but its sealed passwords are not all overwritten in {path}: another program has the ledger open; end that, then finish with `finspace-reset close {batch}`"
+    )]
+    HalfErased {
+        /// The ledger.
+        path: PathBuf,
+        /// The batch.
+        batch: String,
+    },
     /// The sealing key.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -57,6 +105,13 @@ pub(crate) enum LedgerError {
         /// This run's.
         ours: String,
     },
+}
+
+fn gone(files: &[PathBuf]) -> String {
+    match files.last() {
+        None => String::new(),
+        Some(path) => format!(" ({} is no longer where it was written)", path.display()),
+    }
 }
 
 impl LedgerError {

@@ -132,7 +132,7 @@ impl Ledger {
         }
         let mut state = HandoverState { files: files.len() as u64, users: 0, waiting: 0, lines: Vec::new() };
         self.rows::<LedgerError>(|row| {
-            let Some(at) = row.at.filter(|_| row.status == Status::Succeeded && row.kind.is_of_user()) else {
+            let Some(at) = row.at.filter(|_| row.standing.status == Status::Succeeded && row.kind.is_of_user()) else {
                 return Ok(());
             };
             let is_handed = newest.iter().any(|(column, values)| {

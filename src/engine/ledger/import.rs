@@ -128,6 +128,9 @@ impl Ledger {
             }
             added.write().map_err(fail)?;
         }
+        if next > known {
+            self.store_fingerprints().map_err(fail)?;
+        }
         self.set("import_key", key)?;
         transaction.commit().map_err(fail)?;
         Ok(Imported { added: u64::try_from(next - known).unwrap_or(0), lost: u64::try_from(known - kept).unwrap_or(0) })

@@ -6,19 +6,22 @@
 //! closing the batch can remove them and leave the history.
 
 use std::collections::HashSet;
-use std::fs::{self, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::engine::ledger::vault::Vault;
-use crate::model::{BatchName, Millis, Outcome, Status, Target};
-use crate::process::failpoint;
+use crate::model::{BatchName, Millis, Outcome, Standing, Status, Target, UserNumber};
+use crate::process::{failpoint, files};
 
 mod close;
+mod deliveries;
 mod error;
+pub(crate) mod guard;
 mod handover;
 mod history;
 mod import;
@@ -31,6 +34,8 @@ pub(crate) mod vault;
 mod writer;
 
 pub(crate) use crate::model::RowKind;
+pub(crate) use close::Due;
+pub(crate) use deliveries::{UserSet, Whose};
 pub(crate) use error::LedgerError;
 pub(crate) use handover::{HandedFile, HandoverState};
 pub(crate) use history::Activity;
@@ -63,6 +68,8 @@ impl LedgerPaths {
 /// A batch's ledger.
 pub(crate) struct Ledger {
     db: Connection,
+    /// The hold on the file itself, by its inode; dropped after the connection.
+    held: Option<File>,
     place: LedgerPaths,
     batch: String,
     vault: Option<Vault>,
@@ -80,22 +87,21 @@ impl Ledger {
     pub(crate) fn create(place: &LedgerPaths, batch: &BatchName, target: &Target) -> Result<Self, LedgerError> {
         let about = |error| LedgerError::of(&place.ledger, error);
         let failed = |_| LedgerError::ReadOnly(place.ledger.clone());
-        // A key without a ledger is left by a crash right here, and seals nothing.
-        Vault::destroy(&place.key)?;
+        // It is left by a crash right here, or seals a ledger that was moved away.
+        Vault::set_aside(&place.key)?;
         let vault = Vault::create(&place.key, batch.as_str())?;
         // It gets its name when it is whole: a ledger that is there is never
         // half made. SQLite gives its side files the mode of the main one.
         let unfinished = place.ledger.with_extension("ledger-new");
         for suffix in ["", "-wal", "-shm"] {
-            let mut name = unfinished.clone().into_os_string();
-            name.push(suffix);
-            let _ = fs::remove_file(name);
+            let _ = fs::remove_file(schema::side(&unfinished, suffix));
         }
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failed)?;
         let db = Connection::open(&unfinished).map_err(about)?;
         schema::create(&db).map_err(about)?;
         let mut ledger = Self {
             db,
+            held: None,
             place: place.clone(),
             batch: batch.to_string(),
             vault: Some(vault),
@@ -110,8 +116,8 @@ impl Ledger {
         drop(ledger.db);
         failpoint::hit("ledger-made");
         fs::rename(&unfinished, &place.ledger).map_err(failed)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        ledger.db = schema::open(&place.ledger, flags)?;
+        ledger.held = Some(hold(place)?);
+        ledger.db = schema::open(&place.ledger, schema::Open::Write)?;
         Ok(ledger)
     }
 
@@ -125,8 +131,11 @@ impl Ledger {
         {
             return Ok(None);
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Self::from_db(place, schema::open(&place.ledger, flags)?).map(Some)
+        files::check_own(&place.ledger).map_err(|error| LedgerError::NotOwn(place.ledger.clone(), error))?;
+        let held = hold(place)?;
+        let mut ledger = Self::from_db(place, schema::open(&place.ledger, schema::Open::Write)?)?;
+        ledger.held = Some(held);
+        Ok(Some(ledger))
     }
 
     /// Opens a ledger to read its history; a run may be writing to it.
@@ -134,23 +143,26 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::open`].
     pub(crate) fn read(place: &LedgerPaths) -> Result<Self, LedgerError> {
-        // Read-write where possible: reading a WAL whose run was killed needs it.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = schema::open(&place.ledger, flags).or_else(|error| match error {
-            LedgerError::ReadOnly(_) => {
-                schema::open(&place.ledger, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-            }
-            error => Err(error),
-        })?;
-        Self::from_db(place, db)
+        Self::from_db(place, schema::open(&place.ledger, schema::Open::Read)?)
     }
 
     fn from_db(place: &LedgerPaths, db: Connection) -> Result<Self, LedgerError> {
-        let mut ledger =
-            Self { db, place: place.clone(), batch: String::new(), vault: None, run: 0, next_seq: 0, run_start: 0 };
+        let mut ledger = Self {
+            db,
+            held: None,
+            place: place.clone(),
+            batch: String::new(),
+            vault: None,
+            run: 0,
+            next_seq: 0,
+            run_start: 0,
+        };
         let missing =
             |what: &str| LedgerError::Damaged { path: place.ledger.clone(), what: format!("its {what} is missing") };
         ledger.batch = ledger.get("name")?.ok_or_else(|| missing("batch name"))?;
+        if place.ledger.file_stem() != Some(OsStr::new(&ledger.batch)) {
+            return Err(LedgerError::WrongName { path: place.ledger.clone(), inside: ledger.batch });
+        }
         Ok(ledger)
     }
 
@@ -315,39 +327,67 @@ impl Ledger {
         Ok(())
     }
 
-    /// Remembers a file's digest before it is put in its place, so that this
-    /// batch knows its own output again even after a crash right behind.
-    ///
-    /// # Errors
-    /// The ledger can't be written.
-    pub(crate) fn record_publication(&self, path: &str, digest: &str) -> Result<(), LedgerError> {
-        self.db
-            .execute(
-                "INSERT OR REPLACE INTO publications (digest, path, at) VALUES (?1, ?2, ?3)",
-                params![digest, path, Millis::now().0],
-            )
-            .map(drop)
-            .map_err(|error| self.error(error))
-    }
-
-    /// A user's newest status, and whether it may have been reset again.
+    /// How a user stands.
     ///
     /// # Errors
     /// The ledger can't be read.
-    pub(crate) fn standing(&self, user_id: &str) -> Result<(Status, bool), LedgerError> {
-        let find = || -> rusqlite::Result<Option<(Status, bool)>> {
-            self.db
-                .prepare_cached(
-                    "SELECT o.status, o.again FROM users u JOIN outcomes o ON o.n = u.n
-                     WHERE u.user_id = ?1 ORDER BY o.seq DESC LIMIT 1",
-                )?
-                .query_row([user_id], |row| Ok((read::status(row, 0)?, row.get(1)?)))
-                .optional()
+    pub(crate) fn standing(&self, user_id: &str) -> Result<Standing, LedgerError> {
+        let earlier = self.earlier_seq()?;
+        let find = || -> rusqlite::Result<Standing> {
+            let number: Option<UserNumber> = self
+                .db
+                .prepare_cached("SELECT n FROM users WHERE user_id = ?1")?
+                .query_row([user_id], |row| row.get(0))
+                .optional()?;
+            let Some(number) = number else { return Ok(Standing::default()) };
+            let newest: Option<(Status, bool, i64)> = self
+                .db
+                .prepare_cached("SELECT status, again, seq FROM outcomes WHERE n = ?1 ORDER BY seq DESC LIMIT 1")?
+                .query_row([number], |row| Ok((read::status(row, 0)?, row.get(1)?, row.get(2)?)))
+                .optional()?;
+            let (status, again, seq) = newest.unwrap_or_default();
+            let claimed: bool = self
+                .db
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM claims WHERE ?1 BETWEEN first AND last AND seq > ?2)")?
+                .query_row(params![number, seq], |row| row.get(0))?;
+            let status = if claimed { Status::Unknown } else { status };
+            Ok(Standing { status, again, earlier: seq <= earlier })
         };
-        Ok(find().map_err(|error| self.error(error))?.unwrap_or((Status::Pending, false)))
+        find().map_err(|error| self.error(error))
+    }
+
+    /// Makes sure that the ledger and its key still stand where they were opened.
+    pub(super) fn check_in_place(&self) -> Result<(), LedgerError> {
+        let Some(held) = &self.held else { return Ok(()) };
+        let same = |data: fs::Metadata| held.metadata().is_ok_and(|held| files::inode(&held) == files::inode(&data));
+        if !fs::symlink_metadata(&self.place.ledger).is_ok_and(same) {
+            return Err(LedgerError::Gone(self.place.ledger.clone()));
+        }
+        if self.vault.is_some() && fs::symlink_metadata(&self.place.key).is_err() {
+            return Err(LedgerError::Gone(self.place.key.clone()));
+        }
+        Ok(())
     }
 
     fn error(&self, error: rusqlite::Error) -> LedgerError {
         LedgerError::of(&self.place.ledger, error)
+    }
+}
+
+/// Takes the ledger's file for this process, whatever became of the batch's lock.
+fn hold(place: &LedgerPaths) -> Result<File, LedgerError> {
+    let fail = |error| LedgerError::NotOwn(place.ledger.clone(), error);
+    let file = files::open_own(&place.ledger, File::options().read(true)).map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::Error(error)) => Err(fail(error)),
+        Err(TryLockError::WouldBlock) => {
+            let ledger = Ledger::from_db(place, schema::open(&place.ledger, schema::Open::Glance)?)?;
+            let holder = ledger
+                .runs()?
+                .pop()
+                .map_or_else(|| "another process".into(), |run| format!("process {} on {}", run.pid, run.host));
+            Err(LedgerError::Busy { batch: ledger.batch, holder })
+        }
     }
 }

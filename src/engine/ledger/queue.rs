@@ -7,7 +7,7 @@
 
 use rusqlite::{Row, params};
 
-use super::read::{Standing, Standings};
+use super::read::{Known, Standings};
 use super::{Ledger, LedgerError};
 use crate::model::{Millis, Status, Task, UserNumber};
 
@@ -30,30 +30,29 @@ impl Ledger {
     /// # Errors
     /// The ledger can't be read.
     pub(crate) fn queue(&self, limit: Option<u64>) -> Result<Queue, LedgerError> {
-        Queue::new(self, limit).map_err(|error| self.error(error))
+        let standings = self.standings(self.run_start)?;
+        Queue::new(self, standings, limit).map_err(|error| self.error(error))
     }
 }
 
 impl Queue {
-    fn new(ledger: &Ledger, limit: Option<u64>) -> rusqlite::Result<Self> {
-        let start = ledger.run_start;
-        let standings = ledger.standings(start)?;
+    fn new(ledger: &Ledger, standings: Standings, limit: Option<u64>) -> rusqlite::Result<Self> {
         let mut before = (None, None);
         let mut statement = ledger.db.prepare("SELECT row, n FROM rows WHERE kind = 0 ORDER BY row")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()?
             && (before.0.is_none() || before.1.is_none())
         {
-            let (number, standing): (i64, Standing) = (row.get(0)?, standings.of(row.get(1)?));
+            let (number, known): (i64, Known) = (row.get(0)?, standings.of(row.get(1)?));
             for (first, doubtful) in [(&mut before.0, true), (&mut before.1, false)] {
-                if first.is_none() && wanted(standing, doubtful) {
+                if first.is_none() && wanted(known, doubtful) {
                     *first = Some(number - 1);
                 }
             }
         }
         Ok(Self {
             standings,
-            start,
+            start: ledger.run_start,
             doubtful: before.0.is_some(),
             after: -1,
             before: (before.0.unwrap_or(i64::MAX), before.1.unwrap_or(i64::MAX)),
@@ -91,9 +90,9 @@ impl Queue {
         while found < users
             && let Some(row) = rows.next()?
         {
-            let standing = self.standings.of(row.get(1)?);
-            if wanted(standing, self.doubtful) {
-                tasks.push(self.task(ledger, row, standing)?);
+            let known = self.standings.of(row.get(1)?);
+            if wanted(known, self.doubtful) {
+                tasks.push(self.task(ledger, row, known)?);
                 found += 1;
                 self.after = row.get(0)?;
             }
@@ -101,9 +100,9 @@ impl Queue {
         Ok(found)
     }
 
-    fn task(&self, ledger: &Ledger, row: &Row<'_>, standing: Standing) -> rusqlite::Result<Task> {
+    fn task(&self, ledger: &Ledger, row: &Row<'_>, known: Known) -> rusqlite::Result<Task> {
         let number: UserNumber = row.get(1)?;
-        let (attempts, doubtful_since) = if standing.known {
+        let (attempts, doubtful_since) = if known.tried {
             ledger
                 .db
                 .prepare_cached(
@@ -120,17 +119,17 @@ impl Queue {
             line: row.get(3)?,
             attempts,
             doubtful_since: doubtful_since.map(Millis),
-            again: standing.again,
+            again: known.standing.again,
         })
     }
 }
 
 /// Whether a run gives out a user who stands so.
-fn wanted(standing: Standing, doubtful: bool) -> bool {
-    let of_kind = match standing.status {
+fn wanted(known: Known, doubtful: bool) -> bool {
+    let of_kind = match known.standing.status {
         Status::Unknown => doubtful,
         Status::Pending | Status::Failed => !doubtful,
         Status::Succeeded => false,
     };
-    of_kind && !standing.settled
+    of_kind && !known.settled
 }

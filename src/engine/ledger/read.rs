@@ -3,12 +3,14 @@
 //!
 //! Invariant: nothing here writes.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use rusqlite::{Row, params};
+use rusqlite::{Params, Row, params};
 
-use super::{Ledger, LedgerError};
-use crate::model::{Counts, Millis, Password, RowKind, Status, UserNumber};
+use super::{Ledger, LedgerError, UserSet};
+use crate::model::{Counts, Millis, Password, RowKind, RowStatus, Standing, Status, UserNumber};
 
 /// A row of the output, as the ledger knows it.
 #[derive(Clone, Debug)]
@@ -21,16 +23,16 @@ pub(crate) struct LedgerRow {
     pub cells: Vec<String>,
     /// The user, unless the row is invalid.
     pub user_id: Option<String>,
+    /// The user's number, of a row that the ledger holds.
+    pub number: Option<UserNumber>,
     /// Why it is invalid, or which line it repeats.
     pub note: Option<String>,
-    /// The newest outcome's status; pending where there is none.
-    pub status: Status,
+    /// How the user stands.
+    pub standing: Standing,
     /// When it came.
     pub at: Option<Millis>,
     /// Tries in all runs.
     pub attempts: u32,
-    /// Whether the user may have been reset more than once.
-    pub again: bool,
     /// The deciding request.
     pub request_id: Option<String>,
     /// The error's code.
@@ -39,6 +41,13 @@ pub(crate) struct LedgerRow {
     pub error_message: Option<String>,
     /// The password, while the batch is open.
     pub password: Option<Password>,
+}
+
+impl LedgerRow {
+    /// The row's status in the output.
+    pub(crate) fn status(&self) -> RowStatus {
+        RowStatus::of(self.kind, self.standing)
+    }
 }
 
 /// Users that may have been reset without an answer.
@@ -86,68 +95,89 @@ pub(crate) struct RunRecord {
     pub ending: Option<String>,
 }
 
-/// Joins a row `r` with its user `u` and newest outcome `o`.
-/// Where one user stands.
+/// What a run has to know of one user.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Standing {
+pub(super) struct Known {
     /// Whether there is any outcome.
-    pub known: bool,
-    /// The newest one.
-    pub status: Status,
-    /// Whether the user may have been reset more than once.
-    pub again: bool,
+    pub tried: bool,
+    /// How the user stands.
+    pub standing: Standing,
     /// Whether this run has settled the user already.
     pub settled: bool,
 }
 
-/// Where the users stand, by number.
-pub(super) struct Standings(Vec<Standing>);
+/// What is known of the users, by number.
+pub(super) struct Standings(Vec<Known>);
 
 impl Standings {
-    /// Where this user stands; nobody stands nowhere.
-    pub(super) fn of(&self, user: Option<UserNumber>) -> Standing {
+    /// What is known of this user; of nobody, nothing.
+    pub(super) fn of(&self, user: Option<UserNumber>) -> Known {
         let at = user.and_then(|n| usize::try_from(n).ok());
         at.and_then(|at| self.0.get(at)).copied().unwrap_or_default()
     }
 }
 
+/// Joins a row `r` with its user `u` and newest outcome `o`.
 const NEWEST: &str = "FROM rows r LEFT JOIN users u ON u.n = r.n
      LEFT JOIN outcomes o ON o.n = r.n AND o.seq = (SELECT max(seq) FROM outcomes WHERE n = r.n)";
 
 impl Ledger {
-    /// Where the roster's rows stand.
+    /// Where the roster's rows stand. Who is claimed and has no newer outcome
+    /// is `unknown`: nobody can tell whether the request left.
     ///
     /// # Errors
     /// The ledger can't be read.
     pub(crate) fn counts(&self) -> Result<Counts, LedgerError> {
-        let standings = self.standings(i64::MAX).map_err(|error| self.error(error))?;
+        let standings = self.standings(i64::MAX)?;
+        let in_flight = self.in_flight()?;
         let mut counts = Counts::default();
         self.each("SELECT kind, n FROM rows", |row| {
-            let standing = standings.of(row.get(1)?);
-            counts.add(kind(row, 0)?, standing.status, standing.again, 1);
+            let number = row.get(1)?;
+            let mut standing = standings.of(number).standing;
+            if is_in_flight(&in_flight, number) {
+                standing.status = Status::Unknown;
+            }
+            counts.add(kind(row, 0)?, standing);
             Ok(())
         })?;
         Ok(counts)
     }
 
+    /// Users whom a claim covers and no newer outcome settles, with the time of
+    /// the claim: those of the run that goes on, or of one that was killed.
+    pub(super) fn in_flight(&self) -> Result<HashMap<UserNumber, Millis>, LedgerError> {
+        let mut found = HashMap::new();
+        self.each(
+            "SELECT u.n, max(c.at) FROM claims c JOIN users u ON u.n BETWEEN c.first AND c.last
+             WHERE NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.n = u.n AND o.seq > c.seq) GROUP BY u.n",
+            |row| {
+                found.insert(row.get(0)?, Millis(row.get(1)?));
+                Ok(())
+            },
+        )?;
+        Ok(found)
+    }
+
     /// Every user's newest status. One walk along the outcomes, four bytes a user:
     /// asking for each user's newest outcome takes four times as long.
     /// Outcomes numbered above `start` mark their users as settled.
-    pub(super) fn standings(&self, start: i64) -> rusqlite::Result<Standings> {
+    pub(super) fn standings(&self, start: i64) -> Result<Standings, LedgerError> {
         let mut standings = Standings(Vec::new());
-        let mut statement = self.db.prepare_cached(
+        let earlier = self.earlier_seq()?;
+        self.each(
             "SELECT n, status, again, seq FROM outcomes WHERE n <= (SELECT max(n) FROM users) ORDER BY n, seq",
+            |row| {
+                let n: UserNumber = row.get(0)?;
+                let n = usize::try_from(n).unwrap_or(usize::MAX);
+                if standings.0.len() <= n {
+                    standings.0.resize(n + 1, Known::default());
+                }
+                let seq: i64 = row.get(3)?;
+                let standing = Standing { status: status(row, 1)?, again: row.get(2)?, earlier: seq <= earlier };
+                standings.0[n] = Known { tried: true, standing, settled: seq > start };
+                Ok(())
+            },
         )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let n: UserNumber = row.get(0)?;
-            let n = usize::try_from(n).unwrap_or(usize::MAX);
-            if standings.0.len() <= n {
-                standings.0.resize(n + 1, Standing::default());
-            }
-            let settled = row.get::<_, i64>(3)? > start;
-            standings.0[n] = Standing { known: true, status: status(row, 1)?, again: row.get(2)?, settled };
-        }
         Ok(standings)
     }
 
@@ -157,25 +187,26 @@ impl Ledger {
     /// # Errors
     /// The ledger can't be read.
     pub(crate) fn doubt(&self, window: Duration) -> Result<Doubt, LedgerError> {
-        let mut doubt = Doubt::default();
+        let in_flight = self.in_flight()?;
+        let mut doubt = Doubt { in_flight: in_flight.len() as u64, ..Doubt::default() };
         let now = Millis::now();
-        self.each(&format!("SELECT o.since {NEWEST} WHERE r.kind IN (0, 3) AND o.status = 3"), |row| {
+        let mut add = |since: Millis| {
             doubt.users += 1;
-            let since = Millis(row.get::<_, Option<i64>>(0)?.unwrap_or(0));
             if !now.is_past(since, window) {
                 doubt.can_settle += 1;
                 doubt.until = doubt.until.max(Some(since.plus(window).0));
             }
+        };
+        let unknown = Status::Unknown as u8;
+        self.each(&format!("SELECT r.n, o.since {NEWEST} WHERE r.kind IN (0, 3) AND o.status = {unknown}"), |row| {
+            if !is_in_flight(&in_flight, row.get(0)?) {
+                add(Millis(row.get::<_, Option<i64>>(1)?.unwrap_or(0)));
+            }
             Ok(())
         })?;
-        self.each(
-            "SELECT count(*) FROM claims c JOIN users u ON u.n BETWEEN c.first AND c.last
-             WHERE NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.n = u.n AND o.seq > c.seq)",
-            |row| {
-                doubt.in_flight = row.get(0)?;
-                Ok(())
-            },
-        )?;
+        for claimed in in_flight.values() {
+            add(*claimed);
+        }
         Ok(doubt)
     }
 
@@ -188,22 +219,30 @@ impl Ledger {
         mut visit: impl FnMut(LedgerRow) -> Result<(), E>,
     ) -> Result<Counts, E> {
         let fail = |error| self.error(error);
+        let in_flight = self.in_flight()?;
+        let earlier = Earlier::of(self)?;
+        let succeeded = Status::Succeeded as u8;
         let mut counts = Counts::default();
         let mut statement = self
             .db
             .prepare(&format!(
                 "SELECT r.line, r.kind, r.cells, u.user_id, r.note, coalesce(o.status, 0), o.at, coalesce(o.attempts, 0),
-                 coalesce(o.again, 0), o.request_id, o.code, o.message, p.sealed
-                 {NEWEST} LEFT JOIN passwords p ON p.n = r.n AND r.kind IN (0, 3) AND o.status = 1 ORDER BY r.row"
+                 coalesce(o.again, 0), o.request_id, o.code, o.message, p.sealed, r.n, coalesce(o.seq, 0)
+                 {NEWEST} LEFT JOIN passwords p ON p.n = r.n AND r.kind IN (0, 3) AND o.status = {succeeded}
+                 ORDER BY r.row"
             ))
             .map_err(fail)?;
         let mut rows = statement.query([]).map_err(fail)?;
         while let Some(row) = rows.next().map_err(fail)? {
             let (mut read, sealed) = read_row(row).map_err(fail)?;
+            if is_in_flight(&in_flight, read.number) {
+                read.leave_in_flight();
+            }
+            earlier.mark(&mut read, row.get(14).map_err(fail)?);
             if let (Some(sealed), Some(user_id), Some(vault)) = (&sealed, &read.user_id, &self.vault) {
                 read.password = Some(vault.unseal(user_id, sealed).map_err(LedgerError::from)?);
             }
-            counts.add(read.kind, read.status, read.again, 1);
+            counts.add(read.kind, read.standing);
             visit(read)?;
         }
         Ok(counts)
@@ -254,10 +293,11 @@ impl Ledger {
     /// The ledger can't be read.
     pub(crate) fn causes(&self) -> Result<Vec<(String, u64, u64)>, LedgerError> {
         let mut found = Vec::new();
+        let (failed, unknown) = (Status::Failed as u8, Status::Unknown as u8);
         self.each(
             &format!(
                 "SELECT coalesce(o.code, ''), count(*), min(r.line) {NEWEST}
-                 WHERE r.kind = 0 AND o.status IN (2, 3) GROUP BY 1 ORDER BY 2 DESC, 1"
+                 WHERE r.kind = 0 AND o.status IN ({failed}, {unknown}) GROUP BY 1 ORDER BY 2 DESC, 1"
             ),
             |row| {
                 found.push((row.get(0)?, row.get(1)?, row.get(2)?));
@@ -289,18 +329,64 @@ impl Ledger {
     pub(super) fn each(
         &self,
         sql: &str,
+        visit: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), LedgerError> {
+        self.each_with(sql, params![], visit)
+    }
+
+    pub(super) fn each_with(
+        &self,
+        sql: &str,
+        parameters: impl Params,
         mut visit: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), LedgerError> {
         let walk = || -> rusqlite::Result<()> {
             let mut statement = self.db.prepare_cached(sql)?;
-            let mut rows = statement.query(params![])?;
+            let mut rows = statement.query(parameters)?;
             while let Some(row) = rows.next()? {
                 visit(row)?;
             }
             Ok(())
         };
-        let mut walk = walk;
         walk().map_err(|error| self.error(error))
+    }
+}
+
+impl LedgerRow {
+    /// The row of a user whom a claim covers and nothing settles.
+    fn leave_in_flight(&mut self) {
+        self.standing.status = Status::Unknown;
+        self.at = None;
+        self.request_id = None;
+        self.error_code = Some("Interrupted".into());
+        self.error_message = Some("no answer was recorded for this user's request; run again".into());
+    }
+}
+
+fn is_in_flight(in_flight: &HashMap<UserNumber, Millis>, user: Option<UserNumber>) -> bool {
+    !in_flight.is_empty() && user.is_some_and(|user| in_flight.contains_key(&user))
+}
+
+/// What was reset before the batch was last closed, and where the passwords went.
+struct Earlier {
+    seq: i64,
+    files: Vec<(PathBuf, UserSet)>,
+}
+
+impl Earlier {
+    fn of(ledger: &Ledger) -> Result<Self, LedgerError> {
+        let seq = ledger.earlier_seq()?;
+        Ok(Self { seq, files: if seq > 0 { ledger.delivered_files()? } else { Vec::new() } })
+    }
+
+    fn mark(&self, row: &mut LedgerRow, seq: i64) {
+        let Some(number) = row.number.filter(|_| seq > 0 && seq <= self.seq) else { return };
+        row.standing.earlier = true;
+        if row.status() == RowStatus::Earlier {
+            let file = self.files.iter().rev().find(|(_, users)| users.contains(number));
+            let place = file.map_or_else(|| "the file of that run".into(), |(path, _)| path.display().to_string());
+            row.error_message = Some(format!("reset by an earlier run of this batch; the password went to {place}"));
+        }
     }
 }
 
@@ -314,10 +400,10 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<(LedgerRow, Option<Vec<u8>>)> {
         cells,
         user_id: row.get(3)?,
         note: row.get(4)?,
-        status: status(row, 5)?,
+        standing: Standing { status: status(row, 5)?, again: row.get(8)?, earlier: false },
         at: row.get::<_, Option<i64>>(6)?.map(Millis),
         attempts: row.get(7)?,
-        again: row.get(8)?,
+        number: row.get(13)?,
         request_id: row.get(9)?,
         error_code: row.get(10)?,
         error_message: row.get(11)?,

@@ -1,14 +1,18 @@
 //! The ledger's file format.
 //!
 //! `PRAGMA user_version` is the format's version; a newer one than
-//! [`VERSION`] is refused. History:
+//! [`VERSION`] is refused, an older one is brought up by [`UPGRADES`]. History:
 //!
-//! 1. The first format.
+//! 1. The first format. Since then it has got tables and facts that an older
+//!    program passes over; [`ADDITIONS`] makes them where they are missing.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use std::path::Path;
 
 use super::LedgerError;
+use crate::process::files;
 
 /// The format this program writes.
 pub(super) const VERSION: i64 = 1;
@@ -91,17 +95,86 @@ CREATE TABLE paces (
 );
 ";
 
+/// Tables that came later. An older program passes over them.
+///
+/// `deliveries`: the users (a bit each) whose passwords stand in a file. Of a
+/// `sole` file the ledger holds the passwords no more: closing erased them.
+/// `fingerprints`: the users' fingerprints in order, each with its user's number.
+const ADDITIONS: [&str; 2] = [
+    "CREATE TABLE IF NOT EXISTS deliveries (
+        digest TEXT PRIMARY KEY,
+        users BLOB NOT NULL,
+        sole INTEGER NOT NULL
+    )",
+    "CREATE TABLE IF NOT EXISTS fingerprints (
+        part INTEGER PRIMARY KEY,
+        sorted BLOB NOT NULL
+    )",
+];
+
+/// The step from each format to the next: the first is that from 1 to 2, and
+/// there are as many as [`VERSION`] has behind it.
+const UPGRADES: [&str; 0] = [];
+
+/// Brings a ledger that is opened for writing up to this program's format.
+fn upgrade(db: &Connection, version: i64) -> rusqlite::Result<()> {
+    let behind = usize::try_from(version - 1).unwrap_or(0);
+    let steps = UPGRADES.iter().skip(behind).chain(&ADDITIONS);
+    let steps = steps.fold(String::new(), |all, step| all + step + ";");
+    db.execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;"))
+}
+
 /// Makes the tables of a new ledger.
 pub(super) fn create(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "page_size", PAGE)?;
     configure(db)?;
     db.execute_batch(&format!(
         "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
-    ))
+    ))?;
+    upgrade(db, VERSION)
 }
 
-/// Opens a ledger that is there, and makes sure that it is one and is whole.
-pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, LedgerError> {
+/// The care with which a ledger is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Open {
+    /// To write, checked whole.
+    Write,
+    /// To read, checked whole; what a killed run left in the log is recovered
+    /// where the file can be written.
+    Read,
+    /// To look a few things up, unchecked.
+    Glance,
+}
+
+/// Opens a ledger that is there, and makes sure that it is one.
+pub(super) fn open(path: &Path, how: Open) -> Result<Connection, LedgerError> {
+    files::check_own(path).map_err(|error| LedgerError::NotOwn(path.to_owned(), error))?;
+    let writable = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    match (open_with(path, writable, how), how) {
+        (Err(LedgerError::ReadOnly(_)), Open::Read | Open::Glance) => {}
+        (opened, _) => return opened,
+    }
+    let readable = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    match open_with(path, readable, how) {
+        // In a folder that can't be written SQLite has no place to keep its index
+        // of the log, and needs none where there is no log.
+        Err(LedgerError::ReadOnly(_)) if std::fs::metadata(side(path, "-wal")).map_or(0, |log| log.len()) == 0 => {
+            let name: String = path.as_os_str().as_encoded_bytes().iter().map(|byte| format!("%{byte:02x}")).collect();
+            let uri = format!("file:{name}?immutable=1");
+            open_with(Path::new(&uri), readable | OpenFlags::SQLITE_OPEN_URI, how)
+        }
+        opened => opened,
+    }
+}
+
+/// Returns the name of a file that SQLite keeps beside the ledger.
+pub(super) fn side(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn open_with(path: &Path, flags: OpenFlags, how: Open) -> Result<Connection, LedgerError> {
     let about = |error| LedgerError::of(path, error);
     if std::fs::metadata(path).is_ok_and(|data| data.len() == 0) {
         // To SQLite it is a database with nothing in it yet.
@@ -119,22 +192,37 @@ pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, LedgerEr
     if version < 1 {
         return Err(LedgerError::Damaged { path: path.to_owned(), what: "it has no format version".into() });
     }
-    let size = std::fs::metadata(path).map_or(0, |data| data.len());
-    let check = if size <= CHECKED_WHOLE { "integrity_check" } else { "quick_check" };
-    let verdict: String = db.query_row(&format!("PRAGMA {check}(1)"), [], |row| row.get(0)).map_err(about)?;
-    if verdict != "ok" {
-        // SQLite's verdict has several lines; an error is one.
-        let what = verdict.split_whitespace().collect::<Vec<_>>().join(" ");
-        return Err(LedgerError::Damaged { path: path.to_owned(), what });
+    if how != Open::Glance {
+        check_whole(&db, path)?;
     }
-    if !flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
-        configure(&db).map_err(about)?;
+    if how == Open::Write {
+        configure(&db).and_then(|()| upgrade(&db, version)).map_err(about)?;
+    } else {
+        db.busy_timeout(PATIENCE).map_err(about)?;
+        db.pragma_update(None, "temp_store", "memory").map_err(about)?;
     }
     Ok(db)
 }
 
+fn check_whole(db: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let size = std::fs::metadata(path).map_or(0, |data| data.len());
+    let check = if size <= CHECKED_WHOLE { "integrity_check" } else { "quick_check" };
+    let verdict: String = db
+        .query_row(&format!("PRAGMA {check}(1)"), [], |row| row.get(0))
+        .map_err(|error| LedgerError::of(path, error))?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    // SQLite's verdict has several lines; an error is one.
+    let what = verdict.split_whitespace().collect::<Vec<_>>().join(" ");
+    Err(LedgerError::Damaged { path: path.to_owned(), what })
+}
+
+/// The longest wait for another program that holds the ledger.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 fn configure(db: &Connection) -> rusqlite::Result<()> {
-    db.busy_timeout(std::time::Duration::from_secs(10))?;
+    db.busy_timeout(PATIENCE)?;
     db.pragma_update(None, "journal_mode", "wal")?;
     db.pragma_update(None, "synchronous", "full")?;
     // What closing removes must not linger in free pages.

@@ -15,7 +15,8 @@ use rand::rngs::OsRng;
 use rand::{Rng, TryRngCore};
 use zeroize::Zeroizing;
 
-use crate::model::Password;
+use crate::model::{Millis, Password};
+use crate::process::files;
 
 const KEY_BYTES: usize = 32;
 
@@ -38,7 +39,7 @@ pub(crate) enum VaultError {
     )]
     Broken(PathBuf),
     /// The key file can't be read or written.
-    #[error("{0}: {1}; the folder of --state-dir must be writable")]
+    #[error("the key {0}: {1}; make it a file of your own in a folder that you can write, or name another --state-dir")]
     Io(PathBuf, #[source] io::Error),
 }
 
@@ -71,7 +72,8 @@ impl Vault {
     /// The file is missing or not a key.
     pub(crate) fn open(path: &Path, batch: &str) -> Result<Self, VaultError> {
         let mut key = Zeroizing::new(Vec::with_capacity(KEY_BYTES + 1));
-        let read = File::open(path).and_then(|file| file.take(KEY_BYTES as u64 + 1).read_to_end(&mut key));
+        let file = files::open_own(path, File::options().read(true));
+        let read = file.and_then(|file| file.take(KEY_BYTES as u64 + 1).read_to_end(&mut key));
         match read {
             Ok(KEY_BYTES) => {}
             Ok(_) => return Err(VaultError::NotAKey(path.to_owned())),
@@ -90,6 +92,20 @@ impl Vault {
         Ok(Self { key: LessSafeKey::new(key), batch: batch.to_owned(), path: path.to_owned() })
     }
 
+    /// Keeps a key whose ledger is gone under another name: the ledger may come
+    /// back, and nothing else opens its passwords. Returns that name.
+    ///
+    /// # Errors
+    /// The file can't be renamed.
+    pub(crate) fn set_aside(path: &Path) -> Result<Option<PathBuf>, VaultError> {
+        if fs::symlink_metadata(path).is_err() {
+            return Ok(None);
+        }
+        let aside = path.with_extension(format!("key-of-{}", Millis::now().0));
+        fs::rename(path, &aside).map_err(|error| VaultError::Io(path.to_owned(), error))?;
+        Ok(Some(aside))
+    }
+
     /// Overwrites and removes the key file; sealed passwords are lost with it.
     /// A key that is gone already is no error.
     ///
@@ -97,7 +113,7 @@ impl Vault {
     /// The file can't be overwritten or removed.
     pub(crate) fn destroy(path: &Path) -> Result<(), VaultError> {
         let fail = |error| VaultError::Io(path.to_owned(), error);
-        match OpenOptions::new().write(true).open(path) {
+        match files::open_own(path, File::options().write(true)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(fail(error)),
             Ok(mut file) => file.write_all(&[0; KEY_BYTES]).and_then(|()| file.sync_all()).map_err(fail)?,

@@ -135,6 +135,11 @@ struct Work {
 impl Work {
     fn serve(mut self, inbox: &Receiver<Command>) -> (Ledger, Result<(), LedgerError>) {
         while let Ok(first) = inbox.recv() {
+            if self.failed.is_none()
+                && let Err(error) = self.ledger.check_in_place()
+            {
+                self.fail(error);
+            }
             if self.failed.is_some() {
                 if !self.salvage(first) {
                     break;
@@ -147,13 +152,17 @@ impl Work {
                 Err(error) => {
                     let error = self.ledger.error(error);
                     let _ = self.ledger.db.execute_batch("ROLLBACK");
-                    let _ = self.events.send(Event::Failed);
-                    self.failed = Some(error);
+                    self.fail(error);
                 }
             }
         }
         let result = self.failed.map_or(Ok(()), Err);
         (self.ledger, result)
+    }
+
+    fn fail(&mut self, error: LedgerError) {
+        let _ = self.events.send(Event::Failed);
+        self.failed = Some(error);
     }
 
     /// One transaction: commands until the linger is over or a claim wants out.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::COLUMNS;
+use super::column_names;
 use super::encryption::EncryptionError;
 use crate::engine::roster::{plain, reads_as};
 
@@ -85,6 +85,6 @@ fn id_column(names: &[String], column: Option<&str>) -> Option<usize> {
     let exact = column.and_then(|column| names.iter().position(|name| name == column));
     let wanted = column.map_or_else(|| "userid".to_owned(), plain);
     let read = || names.iter().position(|name| reads_as(name, &wanted));
-    let only = || (column.is_none() && names.get(1).is_some_and(|name| name == COLUMNS[0])).then_some(0);
+    let only = || (column.is_none() && names.get(1).is_some_and(|name| name == column_names()[0])).then_some(0);
     exact.or_else(read).or_else(only)
 }

@@ -5,14 +5,15 @@
 //! one command stand in the same place, by path or by inode.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::OFlags;
-
-use super::digest;
+use super::PublishError;
+use crate::engine::ledger::Whose;
+use crate::model::hex;
+use crate::process::files::{caller, digest, open_regular};
 
 /// A summary is looked for its mark in this much of the file.
 const LOOKED_AT: u64 = 1 << 20;
@@ -137,7 +138,7 @@ fn inode(path: &Path) -> Option<(u64, u64)> {
 /// the caller or root.
 pub(crate) fn resolve(what: &'static str, path: &Path) -> Result<PathBuf, OwnershipError> {
     let at = |folder: &Path, source| OwnershipError::Folder { what, folder: folder.to_owned(), source };
-    let me = rustix::process::geteuid().as_raw();
+    let me = caller();
     let whole = std::path::absolute(path).map_err(|source| at(path, source))?;
     let mut ahead: Vec<OsString> = Vec::new();
     push(&mut ahead, &whole);
@@ -198,37 +199,36 @@ fn as_typed(path: &Path, missing: &Path) -> PathBuf {
 pub(crate) enum Replaces<'a> {
     /// Nothing.
     Nothing,
-    /// A file of which this says so by its SHA-256.
-    Known(&'a dyn Fn(&str) -> bool),
+    /// A file of this batch, of which this tells by its SHA-256.
+    Batch(&'a dyn Fn(&str) -> Whose),
     /// A summary of this program's.
     Summary,
 }
 
 impl Replaces<'_> {
-    /// Whether the file, which is there and regular, may be replaced.
-    pub(super) fn allows(self, path: &Path) -> io::Result<bool> {
+    /// Makes sure that the file, which is there and regular, may be replaced.
+    pub(super) fn check(self, path: &Path) -> Result<(), PublishError> {
+        let failed = |error| PublishError::Write(path.to_owned(), error);
+        let path = path.to_owned();
         match self {
-            Self::Nothing => Ok(false),
-            Self::Known(ours) => Ok(ours(&digest(open(path)?)?)),
-            Self::Summary => Ok(is_summary(&beginning(path)?)),
+            Self::Nothing => Err(PublishError::NotOurs(path)),
+            Self::Batch(whose) => {
+                let file = open_regular(&path, File::options().read(true)).map_err(failed)?;
+                match whose(&hex(digest(file).map_err(failed)?)) {
+                    Whose::Ours => Ok(()),
+                    Whose::Sole => Err(PublishError::SoleCopy(path)),
+                    Whose::Foreign => Err(PublishError::NotOurs(path)),
+                }
+            }
+            Self::Summary if is_summary(&beginning(&path).map_err(failed)?) => Ok(()),
+            Self::Summary => Err(PublishError::NotASummary(path)),
         }
-    }
-}
-
-/// Opens a regular file without following a link or waiting for a pipe's writer.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-    if file.metadata().as_ref().is_ok_and(Metadata::is_file) {
-        Ok(file)
-    } else {
-        Err(io::Error::other("it is not a regular file"))
     }
 }
 
 fn beginning(path: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    open(path)?.take(LOOKED_AT).read_to_end(&mut text)?;
+    open_regular(path, File::options().read(true))?.take(LOOKED_AT).read_to_end(&mut text)?;
     Ok(text)
 }
 

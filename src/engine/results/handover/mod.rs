@@ -235,7 +235,7 @@ struct Rows<'a, R> {
 
 impl<'a, R: Read> Rows<'a, R> {
     fn begin(file: &'a Path, column: &str, text: R) -> Result<Self, HandoverError> {
-        if super::COLUMNS.iter().any(|own| own.eq_ignore_ascii_case(column)) {
+        if super::column_names().iter().any(|own| own.eq_ignore_ascii_case(column)) {
             return Err(HandoverError::OwnColumn(column.to_owned()));
         }
         let mut rows = Self {

@@ -1,0 +1,269 @@
+//! Which passwords stand in which synced file: the one place that knows what may
+//! be erased unasked.
+//!
+//! Invariant: a file is announced before it bears its name and counts as a
+//! delivery only after it does. Whatever it replaces stops counting when it is
+//! announced, so that a crash in between errs on the side of keeping passwords.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::params;
+
+use super::{Ledger, LedgerError};
+use crate::model::{Millis, UserNumber, hex};
+use crate::process::files;
+
+/// A set of users, a bit each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UserSet(Vec<u8>);
+
+impl UserSet {
+    /// Adds a user.
+    pub(crate) fn insert(&mut self, user: UserNumber) {
+        let byte = user as usize / 8;
+        if self.0.len() <= byte {
+            self.0.resize(byte + 1, 0);
+        }
+        self.0[byte] |= 1 << (user % 8);
+    }
+
+    /// Whether a user is in it.
+    pub(crate) fn contains(&self, user: UserNumber) -> bool {
+        self.0.get(user as usize / 8).is_some_and(|byte| byte & (1 << (user % 8)) != 0)
+    }
+
+    fn extend(&mut self, other: &[u8]) {
+        if self.0.len() < other.len() {
+            self.0.resize(other.len(), 0);
+        }
+        for (byte, more) in self.0.iter_mut().zip(other) {
+            *byte |= more;
+        }
+    }
+}
+
+/// Whose a file is that stands where an output is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// This batch's; what is in it can be written again.
+    Ours,
+    /// This batch's, and it holds passwords that are nowhere else.
+    Sole,
+    /// Somebody else's.
+    Foreign,
+}
+
+/// Passwords that stand in no file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Undelivered {
+    /// The number of their users.
+    pub users: u64,
+    /// The files they were written to and that are gone.
+    pub gone: Vec<PathBuf>,
+}
+
+impl Ledger {
+    /// Remembers a file's digest before it is put in its place, so that this
+    /// batch knows its own output again even after a crash right behind.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub(crate) fn record_publication(&self, path: &str, digest: &str) -> Result<(), LedgerError> {
+        let fail = |error| self.error(error);
+        let transaction = self.db.unchecked_transaction().map_err(fail)?;
+        self.db
+            .execute(
+                "DELETE FROM deliveries WHERE sole = 0
+                 AND digest IN (SELECT digest FROM publications WHERE path = ?1 AND path <> '-' AND digest <> ?2)",
+                [path, digest],
+            )
+            .map_err(fail)?;
+        self.db
+            .execute(
+                "INSERT OR REPLACE INTO publications (digest, path, at) VALUES (?1, ?2, ?3)",
+                params![digest, path, Millis::now().0],
+            )
+            .map_err(fail)?;
+        transaction.commit().map_err(fail)
+    }
+
+    /// Records whose passwords stand in a file that is in its place and synced.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub(crate) fn record_delivery(&self, digest: &str, users: &UserSet) -> Result<(), LedgerError> {
+        self.db
+            .execute(
+                "INSERT OR REPLACE INTO deliveries (digest, users, sole) VALUES (?1, ?2, 0)",
+                params![digest, users.0],
+            )
+            .map(drop)
+            .map_err(|error| self.error(error))
+    }
+
+    /// Whose the file with this digest is.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn whose(&self, digest: &str) -> Result<Whose, LedgerError> {
+        let mut whose = Whose::Foreign;
+        let closed = self.closed_at()?.is_some();
+        self.each_with(
+            &format!(
+                "SELECT coalesce(d.sole, 0) FROM publications p LEFT JOIN {} d ON d.digest = p.digest
+                 WHERE p.digest = ?1",
+                self.deliveries_table()?
+            ),
+            params![digest],
+            |row| {
+                whose = if closed || row.get(0)? { Whose::Sole } else { Whose::Ours };
+                Ok(())
+            },
+        )?;
+        Ok(whose)
+    }
+
+    /// Passwords that were never written to a file; none if there are none.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn undelivered(&self) -> Result<Option<Undelivered>, LedgerError> {
+        self.undelivered_where(|_| true)
+    }
+
+    /// Passwords that stand in no file now: never written to one, or to one that
+    /// is no longer in its place.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn standing_nowhere(&self) -> Result<Option<Undelivered>, LedgerError> {
+        self.undelivered_where(|path| {
+            // Where standard output went is not known: it was a file, and synced.
+            path == Path::new("-") || std::fs::metadata(path).is_ok_and(|data| data.is_file() && data.len() > 0)
+        })
+    }
+
+    fn undelivered_where(&self, stands: impl Fn(&Path) -> bool) -> Result<Option<Undelivered>, LedgerError> {
+        let mut delivered = UserSet::default();
+        let mut gone = Vec::new();
+        for (path, users) in self.delivered_files()? {
+            if stands(&path) {
+                delivered.extend(&users.0);
+            } else if !gone.contains(&path) {
+                gone.push(path);
+            }
+        }
+        let mut users = 0;
+        self.each("SELECT n FROM passwords", |row| {
+            users += u64::from(!delivered.contains(row.get(0)?));
+            Ok(())
+        })?;
+        Ok((users > 0).then_some(Undelivered { users, gone }))
+    }
+
+    /// Every file that holds passwords, and whose. Of a ledger that an older
+    /// program left, the file that stands as it was published holds all of them.
+    pub(super) fn delivered_files(&self) -> Result<Vec<(PathBuf, UserSet)>, LedgerError> {
+        let mut files = Vec::new();
+        let table = self.deliveries_table()?;
+        self.each(
+            &format!("SELECT p.path, d.users FROM {table} d JOIN publications p ON p.digest = d.digest ORDER BY p.at"),
+            |row| {
+                files.push((PathBuf::from(row.get::<_, String>(0)?), UserSet(row.get(1)?)));
+                Ok(())
+            },
+        )?;
+        if files.is_empty() {
+            files.extend(self.published_by_an_older_program()?);
+        }
+        Ok(files)
+    }
+
+    fn published_by_an_older_program(&self) -> Result<Option<(PathBuf, UserSet)>, LedgerError> {
+        let Some(last) = self.publications()?.into_iter().find(|file| file.path != "-") else { return Ok(None) };
+        let path = PathBuf::from(&last.path);
+        let stands = std::fs::File::open(&path).and_then(files::digest).is_ok_and(|digest| hex(digest) == last.digest);
+        if !stands {
+            return Ok(None);
+        }
+        let mut users = UserSet::default();
+        self.each_with(
+            "SELECT r.n FROM rows r JOIN outcomes o ON o.n = r.n WHERE r.kind IN (0, 3) AND o.status = 1 AND o.at <= ?1",
+            params![last.at],
+            |row| {
+                users.insert(row.get(0)?);
+                Ok(())
+            },
+        )?;
+        Ok(Some((path, users)))
+    }
+
+    /// The table of deliveries; an empty one where a ledger that is only read has none.
+    fn deliveries_table(&self) -> Result<&'static str, LedgerError> {
+        let mut there = false;
+        self.each("SELECT 1 FROM sqlite_master WHERE name = 'deliveries'", |_| {
+            there = true;
+            Ok(())
+        })?;
+        Ok(if there { "deliveries" } else { "(SELECT '' digest, x'' users, 0 sole WHERE 0)" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ledger::LedgerPaths;
+    use crate::model::Target;
+
+    #[test]
+    fn a_set_of_users_holds_what_was_put_in() {
+        let mut set = UserSet::default();
+        let users = [0, 7, 8, 1000];
+        for user in users {
+            set.insert(user);
+        }
+        for user in 0..1100 {
+            assert_eq!(set.contains(user), users.contains(&user), "{user}");
+        }
+        let mut other = UserSet::default();
+        other.insert(2000);
+        other.extend(&set.0);
+        assert!(other.contains(1000) && other.contains(2000));
+    }
+
+    #[test]
+    fn only_what_stands_in_a_file_counts_and_what_a_file_replaces_counts_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let batch = "b".parse().unwrap();
+        let paths = LedgerPaths::new(folder.path(), &batch);
+        let ledger = Ledger::create(&paths, &batch, &Target::Simulated).unwrap();
+        for user in 0..4 {
+            ledger.db.execute("INSERT INTO passwords (n, sealed) VALUES (?1, x'00')", [user]).unwrap();
+        }
+        let users = |ledger: &Ledger| ledger.undelivered().unwrap().map(|left| left.users);
+        let set = |users: &[u32]| {
+            let mut set = UserSet::default();
+            for user in users {
+                set.insert(*user);
+            }
+            set
+        };
+        assert_eq!(users(&ledger), Some(4));
+        ledger.record_publication("/a.csv", "one").unwrap();
+        assert_eq!(users(&ledger), Some(4), "announced is not delivered");
+        ledger.record_delivery("one", &set(&[0, 1, 2])).unwrap();
+        assert_eq!(users(&ledger), Some(1));
+        ledger.record_publication("/b.csv", "two").unwrap();
+        ledger.record_delivery("two", &set(&[3])).unwrap();
+        assert_eq!(users(&ledger), None);
+        // Another roster's results replace the first ones.
+        ledger.record_publication("/a.csv", "three").unwrap();
+        assert_eq!(users(&ledger), Some(3), "what was replaced counts no more");
+        ledger.record_delivery("three", &set(&[0, 1])).unwrap();
+        assert_eq!(users(&ledger), Some(1));
+        let nowhere = ledger.standing_nowhere().unwrap().unwrap();
+        assert_eq!((nowhere.users, nowhere.gone.len()), (4, 2));
+        assert_eq!(ledger.whose("three").unwrap(), Whose::Ours);
+        assert_eq!(ledger.whose("four").unwrap(), Whose::Foreign);
+    }
+}
