@@ -12,8 +12,8 @@ use rand::Rng;
 
 use super::refusal::Refusal;
 use crate::model::Target;
-use crate::service::aws::{Cause, Failure};
-use crate::service::finspace::{Client, Reset};
+use crate::service::finspace::Client;
+use crate::service::{Cause, Failure, Request, Reset, Service};
 
 /// The longest wait before another try.
 const LONGEST_WAIT: f64 = 20.0;
@@ -32,12 +32,12 @@ pub(super) async fn reset(
     let mut in_doubt = false;
     let mut attempt = 1;
     loop {
-        let failure = match client.reset(user_id, token).await {
+        let failure = match client.reset(Request { user_id, token: Some(token), password: None }).await {
             Ok(reset) => return Ok(reset),
             Err(failure) => failure,
         };
         tracing::debug!(attempt, code = failure.code, status = failure.status, "no password: {}", failure.message);
-        in_doubt |= failure.maybe_executed;
+        in_doubt = failure.proof().in_doubt(in_doubt);
         if attempt == max || !is_transient(&failure) {
             let refusal = match client.proxy().filter(|_| failure.code == "ConnectError") {
                 Some(proxy) => Refusal::general(format!("Failed to connect to proxy URL: \"{proxy}\"")),
@@ -61,7 +61,7 @@ pub(super) fn repeat(token: &str) -> String {
 /// What the AWS CLI tries again, and an answer that can't be read.
 fn is_transient(failure: &Failure) -> bool {
     match failure.cause {
-        Cause::Throttled | Cause::Unreachable | Cause::Unreadable => true,
+        Cause::Throttled | Cause::Unreachable | Cause::Lost | Cause::Unreadable => true,
         Cause::Server => matches!(failure.status, Some(500 | 502 | 503 | 504)) || is_late(failure),
         _ => is_late(failure),
     }
@@ -91,8 +91,8 @@ fn told(failure: &Failure, target: &Target, user_id: &str, retries: Option<u32>)
         (Cause::Unreachable, "ConnectTimeout") => {
             Refusal::general(format!("Connect timeout on endpoint URL: \"{}\"", url()))
         }
-        (Cause::Unreachable, "ReadTimeout") => Refusal::general(format!("Read timeout on endpoint URL: \"{}\"", url())),
-        (Cause::Unreachable, _) => Refusal::general(format!(
+        (Cause::Lost, "ReadTimeout") => Refusal::general(format!("Read timeout on endpoint URL: \"{}\"", url())),
+        (Cause::Unreachable | Cause::Lost, _) => Refusal::general(format!(
             "Connection was closed before we received a valid response from endpoint URL: \"{}\".",
             url()
         )),

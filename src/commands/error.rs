@@ -15,8 +15,7 @@ use crate::engine::results::handover::HandoverError;
 use crate::engine::results::one_user::OneUserError;
 use crate::engine::results::ownership::OwnershipError;
 use crate::model::InputError;
-use crate::process::signals::Signal;
-use crate::service::aws::{ConnectionError, Failure};
+use crate::service::aws::ConnectionError;
 
 /// Everything that can end a command early.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +55,7 @@ pub(super) enum Error {
     Deadline,
     /// The service does not list its users.
     #[error("the users can't be listed ({0}); check the credentials, --region and --endpoint-url")]
-    List(Failure),
+    List(String),
     /// Something the system refuses to every program: a thread, a socket.
     #[error("{0}: {1}; free some of the system's resources and run again")]
     System(&'static str, #[source] std::io::Error),
@@ -71,8 +70,7 @@ impl Error {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::StateDir(StateError::Busy { .. }) | Self::Ledger(LedgerError::Busy { .. }) => Exit::Busy,
-            Self::Check(CheckError::Signalled(signal)) => Exit::Signalled(*signal),
-            Self::Check(CheckError::Refused(_)) | Self::List(_) | Self::Deadline => Exit::Stopped,
+            Self::Check(_) | Self::List(_) | Self::Deadline => Exit::Stopped,
             Self::Stdout(_)
             | Self::Handover(HandoverError::Folder(..))
             | Self::Ledger(LedgerError::HalfErased { .. } | LedgerError::Gone(_)) => Exit::NotDurable,
@@ -139,8 +137,8 @@ pub(crate) enum SettingsError {
 pub(crate) enum CheckError {
     /// The service refuses the caller.
     #[error("the service refuses to tell of users ({0}); check the credentials and that they are a superuser's")]
-    Refused(Failure),
-    /// A signal.
-    #[error("stopped while users were checked; nothing was reset")]
-    Signalled(Signal),
+    Refused(String),
+    /// Something else said stop.
+    #[error("stopped while users were checked, and nothing was reset: {0}")]
+    Stopped(String),
 }

@@ -48,7 +48,9 @@ impl Exit {
             StopReason::Deadline
             | StopReason::TooManyFailures
             | StopReason::Refused(_)
-            | StopReason::EndpointDown(_) => Self::Stopped,
+            | StopReason::EndpointDown(_)
+            | StopReason::NotTheApi(_)
+            | StopReason::Throttled => Self::Stopped,
             StopReason::LedgerFailed => Self::NotDurable,
         }
     }

@@ -3,25 +3,31 @@
 //! Invariant: the file has the same columns whatever was asked for, and appears
 //! whole or not at all.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueHint};
+use futures::future::LocalBoxFuture;
 
 use super::args::{AwsArgs, connection, date};
 
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::commands::output::deliver;
+use crate::engine::dispatch::ask::{Inquiry, ask};
+use crate::engine::dispatch::limits::{Bounds, THROTTLE_PATIENCE};
+use crate::engine::dispatch::pacer::{Pacer, Rate};
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, Destination, PublishError};
-use crate::model::{Millis, USER_COLUMNS};
-use crate::service::aws::Cause;
+use crate::model::Millis;
 use crate::service::finspace::{self, Client, Page, UserFacts};
+use crate::service::{Failure, Service};
 use crate::ui::Printer;
 
 /// A page is asked for this often.
 const ATTEMPTS: u32 = 8;
+/// More pages than this are no list: a million users have ten thousand.
+const PAGES: u32 = 100_000;
 
 /// Flags of `list-users`.
 #[derive(Debug, Args)]
@@ -58,14 +64,69 @@ pub(super) async fn run(args: ListUsersArgs, printer: &Printer) -> Result<Exit, 
     }
     let (client, _) = finspace::connect(&connection(&args.aws), 1).await?;
     client.identity().await?;
+    let columns = client.facts().user_columns;
     let mut table = csv::Writer::from_writer(Vec::new());
-    let failed = |error: csv::Error| PublishError::Write("the list".into(), error.into());
-    table.write_record(USER_COLUMNS).map_err(failed)?;
-    let mut count = 0_u64;
-    let mut next = None;
-    loop {
-        let page = page(&client, &args, next).await?;
-        for user in page.users.iter().filter(|user| wanted(user, &args)) {
+    table.write_record(columns).map_err(failed)?;
+    let mut list = List { client, args, table, next: Some(Place::Start), seen: HashSet::new(), pages: 0, count: 0 };
+    let bounds =
+        Bounds { concurrency: 1, max_attempts: ATTEMPTS, deadline: None, throttle_patience: THROTTLE_PATIENCE };
+    let stop = ask(&mut list, Pacer::start(Rate::Unlimited), &bounds, &mut |_| {}).await?;
+    if let Some(why) = stop.reason() {
+        return Err(Error::List(why));
+    }
+    let List { table, count, .. } = list;
+    let bytes = table.into_inner().map_err(|error| PublishError::Write("the list".into(), error.into_error()))?;
+    deliver(&output, &bytes)?;
+    if output.as_os_str() != "-" {
+        printer.note(format!("{count} users: {}", output.display()));
+    }
+    Ok(Exit::Success)
+}
+
+fn failed(error: csv::Error) -> Error {
+    PublishError::Write("the list".into(), error.into()).into()
+}
+
+/// Where a page begins.
+enum Place {
+    Start,
+    Page(String),
+}
+
+/// A list of users on its way, page by page.
+struct List {
+    client: Client,
+    args: ListUsersArgs,
+    table: csv::Writer<Vec<u8>>,
+    /// The page to ask for next.
+    next: Option<Place>,
+    /// The pages that were asked for: one that comes again would never end.
+    seen: HashSet<String>,
+    pages: u32,
+    count: u64,
+}
+
+impl Inquiry for List {
+    type Question = Place;
+    type Answer = Page;
+    type Error = Error;
+
+    fn next(&mut self) -> Result<Option<Place>, Error> {
+        Ok(self.next.take())
+    }
+
+    fn put(&self, place: &Place) -> LocalBoxFuture<'static, Result<Page, Failure>> {
+        let (client, group) = (self.client.clone(), self.args.permission_group.clone());
+        let page = match place {
+            Place::Start => None,
+            Place::Page(token) => Some(token.clone()),
+        };
+        Box::pin(async move { client.users(group.as_deref(), page).await })
+    }
+
+    fn answered(&mut self, _: Place, answer: Result<Page, Failure>) -> Result<(), Error> {
+        let page = answer.map_err(|failure| Error::List(failure.to_string()))?;
+        for user in page.users.iter().filter(|user| wanted(user, &self.args)) {
             let last_login = user.last_login.map(|at| Millis(at).to_string()).unwrap_or_default();
             let cells = [
                 &user.user_id,
@@ -77,41 +138,19 @@ pub(super) async fn run(args: ListUsersArgs, printer: &Printer) -> Result<Exit, 
                 &user.api_access,
                 &last_login,
             ];
-            table.write_record(cells).map_err(failed)?;
-            count += 1;
+            self.table.write_record(cells).map_err(failed)?;
+            self.count += 1;
         }
-        next = page.next;
-        if next.is_none() {
-            break;
+        self.pages += 1;
+        if let Some(next) = &page.next
+            && (!self.seen.insert(next.clone()) || self.pages >= PAGES)
+        {
+            let text =
+                format!("after {} pages the service still points to another, or to one it gave before", self.pages);
+            return Err(Error::List(text));
         }
-    }
-    let bytes = table.into_inner().map_err(|error| PublishError::Write("the list".into(), error.into_error()))?;
-    deliver(&output, &bytes)?;
-    if output.as_os_str() != "-" {
-        printer.note(format!("{count} users: {}", output.display()));
-    }
-    Ok(Exit::Success)
-}
-
-/// A page, asked for again while the service is busy or out of reach.
-async fn page(client: &Client, args: &ListUsersArgs, next: Option<String>) -> Result<Page, Error> {
-    let group = args.permission_group.as_deref();
-    let mut tries = 0;
-    loop {
-        let failure = match client.users(group, next.clone()).await {
-            Ok(page) => return Ok(page),
-            Err(failure) => failure,
-        };
-        tries += 1;
-        let passing = matches!(
-            failure.cause,
-            Cause::Throttled | Cause::Expired | Cause::Server | Cause::Unreachable | Cause::Unreadable
-        );
-        if !passing || tries >= ATTEMPTS {
-            return Err(Error::List(failure));
-        }
-        let wait = Duration::from_millis(100 << tries.min(7));
-        tokio::time::sleep(wait.max(failure.retry_after.unwrap_or_default())).await;
+        self.next = page.next.map(Place::Page);
+        Ok(())
     }
 }
 

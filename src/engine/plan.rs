@@ -2,7 +2,7 @@
 //!
 //! Invariant: making a plan sends nothing and writes nothing.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::engine::dispatch::pacer::Rate;
@@ -14,6 +14,14 @@ use crate::model::{Counts, InputError, Standing, digest_of, hex};
 /// How many rows of a kind, and first users, a preview names.
 const EXAMPLES: usize = 10;
 const FIRST_USERS: usize = 5;
+
+/// Users to leave alone, each with the reason.
+pub(crate) type Excluded = HashMap<String, &'static str>;
+
+/// The reason of a user whom `--exclude` names …
+pub(crate) const NAMED: &str = "named by --exclude";
+/// … and of one whom `--check-users` found to be a superuser.
+pub(crate) const SUPERUSER: &str = "a superuser; --include-superusers resets it as well";
 
 /// A plan that can't be gone by.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +89,7 @@ pub(crate) struct Plan {
 }
 
 /// Returns what a ledger's rows are made from: the roster and who is left out of it.
-fn import_key(roster: &Roster, excluded: &HashSet<String>) -> String {
+fn import_key(roster: &Roster, excluded: &Excluded) -> String {
     hex(digest_of(&[roster_key(roster).as_bytes(), exclusion_key(excluded).as_bytes()]))
 }
 
@@ -93,24 +101,24 @@ pub(crate) fn roster_key(roster: &Roster) -> String {
 }
 
 /// Returns a digest of the users left out.
-pub(crate) fn exclusion_key(excluded: &HashSet<String>) -> String {
-    let mut left_out: Vec<&[u8]> = excluded.iter().map(String::as_bytes).collect();
+pub(crate) fn exclusion_key(excluded: &Excluded) -> String {
+    let mut left_out: Vec<&[u8]> = excluded.keys().map(String::as_bytes).collect();
     left_out.sort_unstable();
     hex(digest_of(&left_out))
 }
 
 /// A roster's row as the ledger takes it.
 #[must_use]
-pub(crate) fn new_row(row: Row, excluded: &HashSet<String>) -> NewRow {
+pub(crate) fn new_row(row: Row, excluded: &Excluded) -> NewRow {
     let (kind, user_id, note) = match row.request {
         Request::Invalid(reason) => (RowKind::Invalid, None, Some(reason)),
         Request::Duplicate { user_id, of_line } => {
             (RowKind::Duplicate, Some(user_id), Some(format!("same user as line {of_line}")))
         }
-        Request::Reset(user_id) if excluded.contains(&user_id) => {
-            (RowKind::Excluded, Some(user_id), Some("named by --exclude".into()))
-        }
-        Request::Reset(user_id) => (RowKind::User, Some(user_id), None),
+        Request::Reset(user_id) => match excluded.get(&user_id) {
+            Some(why) => (RowKind::Excluded, Some(user_id), Some((*why).into())),
+            None => (RowKind::User, Some(user_id), None),
+        },
     };
     NewRow { line: row.line, kind, user_id, note, cells: row.cells }
 }
@@ -121,7 +129,7 @@ pub(crate) struct Scope<'a> {
     /// The users.
     pub roster: &'a Roster,
     /// The users left out of it.
-    pub excluded: &'a HashSet<String>,
+    pub excluded: &'a Excluded,
     /// The most users to reset.
     pub limit: Option<u64>,
 }

@@ -196,4 +196,15 @@ pub(crate) struct Tally {
     pub sending: Duration,
     /// The rate the service was found to take, in requests a second.
     pub rate_found: Option<f64>,
+    /// Why nothing leaves just now, if nothing does.
+    pub pause: Option<Pause>,
+}
+
+/// Why a run sends nothing for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// The service asked to wait this long.
+    Asked(Duration),
+    /// All who are left wait this long for their next try.
+    BackOff(Duration),
 }

@@ -14,7 +14,7 @@ mod input;
 mod target;
 mod text;
 
-pub(crate) use counts::{Counts, RowKind, RowStatus, Standing, Tally};
+pub(crate) use counts::{Counts, Pause, RowKind, RowStatus, Standing, Tally};
 pub(crate) use hex::encode as hex;
 pub(crate) use input::{InputError, USER_COLUMNS, check_user_id, trim_user_id};
 pub(crate) use target::{BatchName, Target, client_token};
@@ -136,6 +136,9 @@ pub(crate) struct Task {
     pub doubtful_since: Option<Millis>,
     /// Whether an earlier retry may have reset the user once more.
     pub again: bool,
+    /// The password to set, where the caller makes it. It is sealed with the
+    /// claim, before any request may leave.
+    pub password: Option<Password>,
 }
 
 /// What one user ended as, ready for the ledger.

@@ -1,4 +1,96 @@
-//! The services that are asked for a reset.
+//! The services that are asked for a reset: what the engine needs of each, and
+//! what is true of it.
+//!
+//! Invariant: the engine sends through [`Service`] and reads a service's ways
+//! off its [`ServiceFacts`]; a service imports nothing of the engine. A new
+//! service is a folder beside `finspace`, and the line that picks it.
+
+use std::time::Duration;
+
+use crate::model::Password;
 
 pub(crate) mod aws;
+mod failure;
 pub(crate) mod finspace;
+
+pub(crate) use failure::{Cause, Failure, Proof, Said};
+
+/// A service that resets passwords. One call is one request on the wire.
+pub(crate) trait Service {
+    /// What is true of the service.
+    fn facts(&self) -> &'static ServiceFacts;
+
+    /// Resets one user's password with one request. Cancelling it after it was
+    /// polled leaves open whether it was carried out.
+    ///
+    /// # Errors
+    /// Everything but a password that is the user's from now on.
+    async fn reset(&self, request: Request<'_>) -> Result<Reset, Failure>;
+}
+
+/// What is true of a service.
+#[derive(Debug)]
+pub(crate) struct ServiceFacts {
+    /// The name that people know it by.
+    pub name: &'static str,
+    /// The effect of asking for a reset once more.
+    pub repeat: Repeat,
+    /// The error code that says that there is no such user.
+    pub no_such_user: &'static str,
+    /// The columns of a list of its users.
+    pub user_columns: &'static [&'static str],
+}
+
+/// The effect of asking for the same reset once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// The request carries a client token. While the service remembers it, a
+    /// repeat answers for the reset that was done; later it resets once more.
+    Token {
+        /// How long that is.
+        window: Duration,
+    },
+    /// The request carries the password, and the same one makes the same state
+    /// however late it comes.
+    #[allow(dead_code, reason = "no service of this kind stands here yet; the dispatcher's tests have one")]
+    SamePassword,
+}
+
+/// One reset to ask for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request<'a> {
+    /// The user.
+    pub user_id: &'a str,
+    /// The client token, where repeats go by one.
+    pub token: Option<&'a str>,
+    /// The password to set, where the caller makes it.
+    #[allow(
+        dead_code,
+        reason = "FinSpace makes its passwords itself; the dispatcher's tests have a service that does not"
+    )]
+    pub password: Option<&'a Password>,
+}
+
+/// A reset that was answered.
+#[derive(Debug)]
+pub(crate) struct Reset {
+    /// The user's temporary password, current from now on.
+    pub password: Password,
+    /// The service's ID of the request.
+    pub request_id: Option<String>,
+    /// Whose password the answer says it is.
+    pub user_id: Option<String>,
+}
+
+impl Reset {
+    /// This reset, unless it says to be about somebody else.
+    ///
+    /// # Errors
+    /// It says so.
+    pub(crate) fn of(self, user_id: &str) -> Result<Self, Failure> {
+        if self.user_id.as_deref().is_some_and(|answered| answered != user_id) {
+            return Err(Failure::unreadable("the answer is about another user", self.request_id));
+        }
+        Ok(self)
+    }
+}

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::format::{human, pace};
 use super::printer::{Printer, may_colour};
-use crate::model::Tally;
+use crate::model::{Pause, Tally};
 
 /// How often a line is printed where no bar can be drawn.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -85,8 +85,18 @@ impl Progress {
             "?".into()
         };
         let found = tally.rate_found.map(|rate| format!(" (service takes {})", pace(rate))).unwrap_or_default();
+        let pause = match tally.pause {
+            // What is over in a moment need not be read.
+            Some(Pause::Asked(left)) if left >= Duration::from_secs(2) => {
+                format!(" · waiting {} as the service asks (Retry-After)", human(left))
+            }
+            Some(Pause::BackOff(left)) if left >= Duration::from_secs(2) => {
+                format!(" · next try in {}", human(left))
+            }
+            _ => String::new(),
+        };
         format!(
-            "{rate:.1}/s{found} eta {eta} · ok {} failed {} unknown {} retried {} throttled {}",
+            "{rate:.1}/s{found} eta {eta} · ok {} failed {} unknown {} retried {} throttled {}{pause}",
             tally.reset, tally.failed, tally.unknown, tally.retried, tally.throttled
         )
     }

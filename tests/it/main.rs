@@ -1,5 +1,6 @@
 //! The integration tests: the built binary over real sockets, a module a topic.
 
+mod answers;
 mod awscli_conformance;
 mod bad_input;
 mod clock;

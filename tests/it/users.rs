@@ -51,7 +51,7 @@ fn a_list_of_many_pages_is_whole_and_goes_to_a_file_once() {
     let words = ["list-users", "-o", "users.csv", "--endpoint-url", simulator.endpoint.as_str()];
     room.run(&words).expect(0).says("250 users");
     assert_eq!(room.table("users.csv").column("user_id"), ids);
-    room.run(&words).expect(2).says("was not written by this batch");
+    room.run(&words).expect(2).says("exists");
 }
 
 #[test]
@@ -89,9 +89,44 @@ fn checked_users_are_told_and_the_missing_are_failed_without_a_request() {
 
     room.reset(&simulator, &["users.csv", "--check-users", "-o", "out.csv"]).expect(1);
     let table = room.table("out.csv");
-    assert_eq!(table.column("status"), ["succeeded", "failed", "succeeded", "succeeded"]);
+    assert_eq!(table.column("status"), ["succeeded", "failed", "succeeded", "excluded"]);
     assert_eq!(table.column("error_code")[1], "ResourceNotFoundException");
+    assert!(table.column("error_message")[3].contains("superuser"), "{:?}", table.rows[3]);
+    assert_eq!(simulator.requests(), 2);
+
+    // Without the check nobody knows that she is one; with the flag it is meant.
+    room.reset(&simulator, &["users.csv", "--check-users", "--include-superusers", "-o", "out.csv"]).expect(1);
+    assert_eq!(room.table("out.csv").column("status"), ["succeeded", "failed", "succeeded", "succeeded"]);
     assert_eq!(simulator.requests(), 3);
+}
+
+#[test]
+fn a_limit_of_checked_users_makes_room_for_those_left_out() {
+    let room = Room::new();
+    let simulator = population(&room);
+    room.write("users.csv", "user_id\nroot\nnobody\nana\nbo\ncy\n");
+    room.reset(&simulator, &["users.csv", "--check-users", "--limit", "2", "-o", "out.csv"]);
+    let table = room.table("out.csv");
+    assert_eq!(table.column("status"), ["excluded", "failed", "succeeded", "succeeded", "pending"]);
+    // Nobody was reset whom the check had not seen.
+    assert_eq!(simulator.seen().state["requests"]["get_user"], 4);
+}
+
+#[test]
+fn a_check_keeps_to_the_quota_the_rate_and_the_deadline() {
+    let room = Room::new();
+    let simulator = Simulator::start(&["--quota", "8"]);
+    room.roster("users.csv", 60);
+    let check = ["users.csv", "--check-users", "--dry-run", "--rate", "unlimited"];
+    Ran::of(room.unasked(&simulator, &check).output().unwrap()).expect(0).says("checked 60 users");
+    let seen = simulator.seen();
+    let asked = seen.state["requests"]["get_user"].as_u64().unwrap();
+    // Each user costs one request, and what was refused is a small part.
+    assert!((60..100).contains(&asked), "{asked} requests for 60 users: {}", seen.state);
+    let slow = ["users.csv", "--check-users", "-o", "out.csv", "--rate", "2", "--deadline", "1s"];
+    let ran = room.reset(&simulator, &slow).expect(3).says("stopped while users were checked").says("--deadline");
+    assert_eq!(simulator.requests(), 0, "{ran}");
+    assert!(simulator.seen().state["requests"]["get_user"].as_u64().unwrap() <= asked + 4);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
 use crate::commands::args::{AwsArgs, LogFormat, StateArgs, delimiter, duration};
-use crate::engine::dispatch::breaker::MaxFailures;
+use crate::engine::dispatch::limits::MaxFailures;
 use crate::engine::dispatch::pacer::Rate;
 use crate::model::BatchName;
 
@@ -74,6 +74,9 @@ pub(crate) struct RunArgs {
     /// First ask FinSpace (read only) whether each user exists and is enabled
     #[arg(long, help_heading = "Safety")]
     pub check_users: bool,
+    /// With --check-users: reset superusers as well, instead of leaving them out
+    #[arg(long, requires = "check_users", help_heading = "Safety")]
+    pub include_superusers: bool,
     /// Preview: send no reset
     #[arg(long, help_heading = "Safety")]
     pub dry_run: bool,
@@ -116,6 +119,12 @@ pub(crate) struct RunArgs {
     /// How long the service remembers a client token; for tests against a simulator
     #[arg(long, hide = true, value_name = "DURATION", value_parser = duration, default_value = "10m")]
     pub token_window: Duration,
+    /// How long nothing but throttling is borne; for tests against a simulator
+    #[arg(long, hide = true, value_name = "DURATION", value_parser = duration, default_value = "10m")]
+    pub throttle_patience: Duration,
+    /// How long a run that stops waits for answers; for tests against a simulator
+    #[arg(long, hide = true, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub drain: Duration,
 }
 
 /// `--progress`.

@@ -1,129 +1,132 @@
-//! `--check-users`: asks FinSpace about each user before anyone is reset.
+//! `--check-users`: asks the service about each user before anyone is reset.
 //!
-//! Invariant: nothing here resets or writes. Only users who are missing are
-//! remembered by name; the others are counted.
+//! Invariant: nothing here resets or writes, and nothing is decided about a user
+//! who is in doubt. Only users who are missing or superusers are remembered by
+//! name; the others are counted.
 
 use std::collections::HashSet;
-use std::time::Duration;
+
+use futures::future::LocalBoxFuture;
 
 use super::job::Job;
 use crate::commands::error::{CheckError, Error};
-use crate::engine::dispatch::pacer::{Pacer, Permit};
+use crate::engine::dispatch::ask::{Inquiry, ask};
+use crate::engine::dispatch::pacer::Pacer;
+use crate::engine::dispatch::stop::StopReason;
 use crate::engine::ledger::Ledger;
-use crate::engine::roster::Request;
-use crate::model::Status;
-use crate::process::signals::Shutdown;
-use crate::service::aws::{Cause, Failure};
-use crate::service::finspace::{Client, UserFacts};
-use crate::ui::Printer;
-use futures::stream::{FuturesUnordered, StreamExt};
+use crate::engine::roster::{Request, Row};
+use crate::model::{InputError, Status};
+use crate::service::finspace::UserFacts;
+use crate::service::{Cause, Failure, Service};
+use crate::ui::{Printer, Progress};
 
 /// How many users of a kind are told by line.
 const EXAMPLES: u64 = 10;
 
-/// The first wait before a user is asked for again, doubled each time.
-const WAIT: Duration = Duration::from_millis(200);
+/// What the service told of the users still to do.
+#[derive(Default)]
+pub(crate) struct Checked {
+    /// Those it does not know.
+    pub missing: HashSet<String>,
+    /// Those who are superusers, unless they are to be reset as well.
+    pub superusers: HashSet<String>,
+}
 
-/// Asks about every user still to do, tells what is odd, and gives back those
-/// who do not exist.
+/// Asks about every user still to do, and tells what is odd. `to_ask` is how
+/// many there are.
 ///
 /// # Errors
-/// The service refuses, a signal came, or roster or ledger can't be read.
+/// The service refuses, something says stop, or roster or ledger can't be read.
 pub(crate) async fn check(
     job: &Job,
     ledger: Option<&Ledger>,
+    to_ask: u64,
     printer: &Printer,
-    shutdown: &Shutdown,
-) -> Result<HashSet<String>, Error> {
-    let args = &job.settings.sending;
-    let mut pacer = Pacer::start(args.rate);
-    let mut asking = FuturesUnordered::new();
-    let mut found = Found::default();
-    let mut left = args.limit.unwrap_or(u64::MAX);
-    for row in job.roster.rows()? {
-        let row = row?;
-        let Request::Reset(user_id) = row.request else { continue };
-        let done = match ledger {
-            Some(ledger) => ledger.standing(&user_id)?.status == Status::Succeeded,
-            None => false,
-        };
-        if done || job.excluded.contains(&user_id) {
-            continue;
-        }
-        if left == 0 {
-            break;
-        }
-        left -= 1;
-        while asking.len() >= args.concurrency {
-            next(&mut asking, &mut found, &mut pacer, shutdown).await?;
-        }
-        let permit = permit(&mut pacer, shutdown).await?;
-        asking.push(ask(&job.client, user_id, row.line, args.max_attempts, permit));
-    }
-    while !asking.is_empty() {
-        next(&mut asking, &mut found, &mut pacer, shutdown).await?;
-    }
-    found.tell(printer);
-    Ok(found.missing)
-}
-
-type Asked = (String, u64, Permit, Result<UserFacts, Failure>);
-
-async fn permit(pacer: &mut Pacer, shutdown: &Shutdown) -> Result<Permit, Error> {
-    loop {
-        match pacer.take() {
-            Ok(permit) => return Ok(permit),
-            Err(wait) => tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                signal = shutdown.requested() => return Err(CheckError::Signalled(signal).into()),
-            },
-        }
-    }
-}
-
-/// Asks about one user until there is an answer or no try is left.
-async fn ask(client: &Client, user_id: String, line: u64, attempts: u32, permit: Permit) -> Asked {
-    let mut tries = 0;
-    loop {
-        let answer = client.user(&user_id).await;
-        tries += 1;
-        let again = match &answer {
-            Err(failure) => match failure.cause {
-                Cause::Throttled => true,
-                Cause::Expired | Cause::Server | Cause::Unreachable | Cause::Unreadable => tries < attempts,
-                Cause::Credentials | Cause::Denied | Cause::Permanent | Cause::Conflict => false,
-            },
-            Ok(_) => false,
-        };
-        if !again {
-            return (user_id, line, permit, answer);
-        }
-        tokio::time::sleep(WAIT * (1 << tries.min(6))).await;
-    }
-}
-
-async fn next<F: Future<Output = Asked>>(
-    asking: &mut FuturesUnordered<F>,
-    found: &mut Found,
-    pacer: &mut Pacer,
-    shutdown: &Shutdown,
-) -> Result<(), Error> {
-    let asked = tokio::select! {
-        asked = asking.next() => asked,
-        signal = shutdown.requested() => return Err(CheckError::Signalled(signal).into()),
+) -> Result<Checked, Error> {
+    let sending = &job.settings.sending;
+    let mut check = Check {
+        job,
+        ledger,
+        rows: Box::new(job.roster.rows()?.fuse()),
+        left: sending.limit.unwrap_or(u64::MAX),
+        include_superusers: sending.include_superusers,
+        found: Found::default(),
     };
-    if let Some((user_id, line, permit, answer)) = asked {
-        pacer.answered(permit, false);
-        found.take(user_id, line, answer)?;
+    let mut progress = Progress::start(printer, job.settings.show, to_ask);
+    let stop = ask(&mut check, Pacer::start(sending.rate), &job.bounds(), &mut |tally| progress.show(tally)).await;
+    progress.finish();
+    match stop? {
+        StopReason::Finished => {}
+        StopReason::Refused(why) => return Err(CheckError::Refused(why).into()),
+        stop => return Err(CheckError::Stopped(stop.reason().unwrap_or_default()).into()),
     }
-    Ok(())
+    let Check { found, .. } = check;
+    found.tell(job.client.facts().name, printer);
+    Ok(found.checked)
+}
+
+struct Check<'a> {
+    job: &'a Job,
+    ledger: Option<&'a Ledger>,
+    rows: Box<dyn Iterator<Item = Result<Row, InputError>> + 'a>,
+    /// Users that `--limit` still lets through.
+    left: u64,
+    include_superusers: bool,
+    found: Found,
+}
+
+/// A user to ask about.
+struct Question {
+    user_id: String,
+    line: u64,
+    /// Whether the user may have been reset without an answer.
+    in_doubt: bool,
+}
+
+impl Inquiry for Check<'_> {
+    type Question = Question;
+    type Answer = UserFacts;
+    type Error = Error;
+
+    fn next(&mut self) -> Result<Option<Question>, Error> {
+        while self.left > 0
+            && let Some(row) = self.rows.next()
+        {
+            let Row { request: Request::Reset(user_id), line, .. } = row? else { continue };
+            if self.job.excluded.contains_key(&user_id) {
+                continue;
+            }
+            let (done, in_doubt) = match self.ledger {
+                Some(ledger) => (ledger.standing(&user_id)?.status == Status::Succeeded, ledger.is_in_doubt(&user_id)?),
+                None => (false, false),
+            };
+            if !done {
+                self.left -= 1;
+                return Ok(Some(Question { user_id, line, in_doubt }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn put(&self, question: &Question) -> LocalBoxFuture<'static, Result<UserFacts, Failure>> {
+        let (client, user_id) = (self.job.client.clone(), question.user_id.clone());
+        Box::pin(async move { client.user(&user_id).await })
+    }
+
+    fn answered(&mut self, question: Question, answer: Result<UserFacts, Failure>) -> Result<(), Error> {
+        let left_out = self.found.take(question, answer, self.include_superusers);
+        // Whoever is left out makes room for another.
+        self.left = self.left.saturating_add(u64::from(left_out && self.job.settings.sending.limit.is_some()));
+        Ok(())
+    }
 }
 
 /// What was found so far.
 #[derive(Default)]
 struct Found {
+    checked: Checked,
     asked: u64,
-    missing: HashSet<String>,
+    missing: u64,
     disabled: u64,
     superusers: u64,
     unanswered: u64,
@@ -131,33 +134,49 @@ struct Found {
 }
 
 impl Found {
-    fn take(&mut self, user_id: String, line: u64, answer: Result<UserFacts, Failure>) -> Result<(), CheckError> {
+    /// Takes an answer. Returns whether the user is left out of the run.
+    fn take(&mut self, question: Question, answer: Result<UserFacts, Failure>, include_superusers: bool) -> bool {
+        let Question { user_id, line, in_doubt } = question;
         self.asked += 1;
+        let doubt = "; it is in doubt, so the run settles it all the same";
         match answer {
             Ok(facts) => {
                 if facts.status == "DISABLED" {
                     self.disabled += 1;
                     self.remark(self.disabled, line, &user_id, "is disabled");
                 }
-                if facts.kind == "SUPER_USER" {
-                    self.superusers += 1;
-                    self.remark(self.superusers, line, &user_id, "is a superuser");
+                if facts.kind != "SUPER_USER" {
+                    return false;
                 }
+                self.superusers += 1;
+                if include_superusers || in_doubt {
+                    let what = format!("is a superuser{}", if in_doubt { doubt } else { "" });
+                    self.remark(self.superusers, line, &user_id, &what);
+                    return false;
+                }
+                let what = "is a superuser and is left out (--include-superusers resets it as well)";
+                self.remark(self.superusers, line, &user_id, what);
+                self.checked.superusers.insert(user_id);
+                true
             }
-            Err(failure) if failure.status == Some(404) => {
-                self.remark(self.missing.len() as u64 + 1, line, &user_id, "does not exist and will not be reset");
-                self.missing.insert(user_id);
-            }
-            Err(failure) if matches!(failure.cause, Cause::Credentials | Cause::Expired | Cause::Denied) => {
-                return Err(CheckError::Refused(failure));
+            // The service's own word, with its code: anybody can say 404.
+            Err(failure) if failure.cause == Cause::NoSuchUser => {
+                self.missing += 1;
+                if in_doubt {
+                    self.remark(self.missing, line, &user_id, &format!("does not exist{doubt}"));
+                    return false;
+                }
+                self.remark(self.missing, line, &user_id, "does not exist and will not be reset");
+                self.checked.missing.insert(user_id);
+                true
             }
             Err(failure) => {
                 self.unanswered += 1;
                 let what = format!("could not be checked ({failure}) and will be tried all the same");
                 self.remark(self.unanswered, line, &user_id, &what);
+                false
             }
         }
-        Ok(())
     }
 
     fn remark(&mut self, nth: u64, line: u64, user_id: &str, what: &str) {
@@ -166,14 +185,14 @@ impl Found {
         }
     }
 
-    fn tell(&mut self, printer: &Printer) {
+    fn tell(&self, service: &str, printer: &Printer) {
         let Self { asked, missing, disabled, superusers, unanswered, .. } = self;
         printer.note(format!(
-            "checked {asked} users: {} missing, {disabled} disabled, {superusers} superusers, {unanswered} without an answer",
-            missing.len()
+            "checked {asked} users with {service}: {missing} missing, {disabled} disabled, {superusers} superusers, {unanswered} without an answer"
         ));
-        self.remarks.sort();
-        for (line, text) in &self.remarks {
+        let mut remarks: Vec<_> = self.remarks.iter().collect();
+        remarks.sort();
+        for (line, text) in remarks {
             printer.note(format!("  line {line}: {text}"));
         }
     }

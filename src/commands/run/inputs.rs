@@ -3,10 +3,9 @@
 //! Invariant: what is remarkable about an input is told before anything is
 //! sent; what can't be used is an error.
 
-use std::collections::HashSet;
-
 use crate::commands::error::Error;
 use crate::commands::run::settings::Inputs;
+use crate::engine::plan::{Excluded, NAMED};
 use crate::engine::results;
 use crate::engine::roster::{Exclusions, ListReport, Roster, RowIssue, Source, Statistics};
 use crate::ui::Printer;
@@ -16,7 +15,7 @@ pub(super) struct Users {
     /// Whom to reset.
     pub roster: Roster,
     /// Whom to leave alone.
-    pub excluded: HashSet<String>,
+    pub excluded: Excluded,
     /// How much of each list the roster knows.
     pub exclude_lists: Vec<ListReport>,
 }
@@ -34,6 +33,7 @@ pub(super) fn read(inputs: &Inputs, printer: &Printer) -> Result<Users, Error> {
     let roster = Roster::read(source, &inputs.form, &results::column_names(), &mut |id| exclusions.meet(id))?;
     tell_roster(roster.name(), roster.facts(), printer);
     let (excluded, exclude_lists) = exclusions.finish();
+    let excluded = excluded.into_iter().map(|user_id| (user_id, NAMED)).collect();
     for list in &exclude_lists {
         if let Some(remark) = list.spread.remark(&list.file) {
             printer.note(remark);

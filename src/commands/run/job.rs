@@ -2,7 +2,6 @@
 //!
 //! Invariant: making a job sends nothing and writes nothing.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -10,10 +9,11 @@ use super::inputs::{self, Users};
 use super::settings::{RunSettings, Service};
 use super::simulate::{self, EmbeddedSimulator};
 use crate::commands::error::Error;
+use crate::engine::dispatch::limits::Bounds;
 use crate::engine::fingerprint::{Binding, Fingerprint};
 use crate::engine::ledger::state_dir::{self, Lock, StateDir};
 use crate::engine::ledger::{Due, Ledger, LedgerPaths, Whose};
-use crate::engine::plan::{Plan, Scope, exclusion_key, roster_key};
+use crate::engine::plan::{Excluded, Plan, Scope, exclusion_key, roster_key};
 use crate::engine::results::Destination;
 use crate::engine::results::encryption::Encryption;
 use crate::engine::roster::{ListReport, Roster};
@@ -36,7 +36,7 @@ pub(crate) struct Job {
     /// The users.
     pub roster: Roster,
     /// The users left out of it.
-    pub excluded: HashSet<String>,
+    pub excluded: Excluded,
     /// How much of each exclude list the roster knows.
     pub exclude_lists: Vec<ListReport>,
     /// The way to the service.
@@ -127,6 +127,17 @@ impl Job {
         Ok(Some(ledger))
     }
 
+    /// Returns what all that this job sends keeps to.
+    pub(crate) fn bounds(&self) -> Bounds {
+        let sending = &self.settings.sending;
+        Bounds {
+            concurrency: sending.concurrency,
+            max_attempts: sending.max_attempts,
+            deadline: sending.deadline.and_then(|span| self.started.clock.checked_add(span)),
+            throttle_patience: sending.throttle_patience,
+        }
+    }
+
     /// Returns what a plan is made from.
     pub(crate) fn scope(&self) -> Scope<'_> {
         Scope { roster: &self.roster, excluded: &self.excluded, limit: self.settings.sending.limit }
@@ -157,7 +168,10 @@ impl Job {
                 Some(_) => self.output_name(),
             },
             readers: self.encryption.as_ref().map(|to| to.readers().join("\n")).unwrap_or_default(),
-            flags: format!("check users {}, environment {environment}", sending.check_users),
+            flags: format!(
+                "check users {}, superusers {}, environment {environment}",
+                sending.check_users, sending.include_superusers
+            ),
             progress: format!(
                 "{}, limit {}",
                 serde_json::to_string(&plan.counts).unwrap_or_default(),

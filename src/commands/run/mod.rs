@@ -53,7 +53,7 @@ async fn carry_out(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {
     let words = LastWords::prepare(&shutdown, printer, settings.summary.clone());
     shutdown.start().map_err(|error| Error::System("no signal handlers", error))?;
     printer.tell(&shutdown);
-    let ready = prepare::prepare(settings, printer, &shutdown).await?;
+    let ready = prepare::prepare(settings, printer).await?;
     if ready.job.settings.dry_run {
         return preview::preview(&ready, printer);
     }

@@ -13,11 +13,10 @@ use super::{check_users, other_batches};
 use crate::commands::error::Error;
 use crate::engine::ledger::state_dir::Lock;
 use crate::engine::ledger::{Ledger, LedgerPaths};
-use crate::engine::plan::Plan;
+use crate::engine::plan::{self, Plan};
 use crate::engine::results;
 use crate::engine::results::ownership::Replaces;
 use crate::model::Millis;
-use crate::process::signals::Shutdown;
 use crate::ui::Printer;
 
 /// A job, its ledger if there is one, and the plan that follows from both.
@@ -48,7 +47,7 @@ async fn identity(job: &Job) -> Result<String, Error> {
 ///
 /// # Errors
 /// Something that the run needs is missing or wrong; nothing was sent.
-pub(crate) async fn prepare(settings: RunSettings, printer: &Printer, shutdown: &Shutdown) -> Result<Ready, Error> {
+pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<Ready, Error> {
     let mut job = Job::new(settings, printer).await?;
     let lock = job.reserve()?;
     let paths = LedgerPaths::new(job.state.folder(), &job.batch);
@@ -61,13 +60,18 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer, shutdown: 
         other_batches::check(&job, ledger.as_ref(), printer)?;
     }
     let detail = job.settings.dry_run || job.settings.consent == Consent::Ask;
-    let plan = Plan::build(job.scope(), ledger.as_ref(), detail)?;
+    let mut plan = Plan::build(job.scope(), ledger.as_ref(), detail)?;
     let mut missing = HashSet::new();
     if plan.to_reset > 0 && closed_at.is_none() {
-        if job.settings.sending.check_users {
-            missing = check_users::check(&job, ledger.as_ref(), printer, shutdown).await?;
-        }
         job.identity = identity(&job).await?;
+        if job.settings.sending.check_users {
+            let checked = check_users::check(&job, ledger.as_ref(), plan.to_reset, printer).await?;
+            missing = checked.missing;
+            if !checked.superusers.is_empty() {
+                job.excluded.extend(checked.superusers.into_iter().map(|user_id| (user_id, plan::SUPERUSER)));
+                plan = Plan::build(job.scope(), ledger.as_ref(), detail)?;
+            }
+        }
     }
     Ok(Ready { job, ledger, closed_at, plan, missing, lock })
 }

@@ -4,6 +4,8 @@
 //! Invariant: a request leaves only for a user of a ledger that this run has
 //! begun; the ledger comes back when all is recorded.
 
+use std::time::Duration;
+
 use super::job::Job;
 use super::last_words::LastWords;
 use super::prepare::Ready;
@@ -19,6 +21,7 @@ use crate::engine::plan;
 use crate::model::{Millis, Tally};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
+use crate::service::Service;
 use crate::ui::{Printer, Progress};
 
 /// What sending came to.
@@ -51,7 +54,7 @@ pub(super) async fn send(
     let in_flight = ledger.begin_run(&job.identity, job.settings.sending.token_window)?;
     record::record(&job, &plan, &ledger)?;
     import(&job, &mut ledger, &plan.import_key, printer)?;
-    ledger.fail_unasked(&missing)?;
+    ledger.fail_unasked(&missing, job.client.facts().no_such_user)?;
     if in_flight + plan.counts.unknown > 0 {
         note_doubts(&job, &ledger, in_flight, printer)?;
     }
@@ -60,7 +63,9 @@ pub(super) async fn send(
     } else {
         let mut progress = Progress::start(printer, job.settings.show, plan.to_reset);
         let orderly = shutdown.orderly();
-        words.sending(&job.batch, job.settings.service.connection.read_timeout);
+        let patience =
+            job.settings.service.connection.read_timeout.unwrap_or(Duration::MAX).min(job.settings.sending.drain);
+        words.sending(&job.batch, Some(patience));
         let mut show = |tally: &Tally| {
             words.keep(tally, shutdown.signalled(), printer);
             progress.show(tally);
@@ -93,16 +98,16 @@ async fn dispatch(
     let queue = ledger.queue(sending.limit)?;
     let writer = Writer::start(ledger, queue, sender).map_err(|error| Error::System("no thread", error))?;
     let limits = Limits {
-        concurrency: sending.concurrency,
-        max_attempts: sending.max_attempts,
+        bounds: job.bounds(),
         max_failures: sending.max_failures,
-        deadline: sending.deadline.and_then(|span| job.started.clock.checked_add(span)),
+        drain: sending.drain,
         token_window: sending.token_window,
         target: job.target.clone(),
         batch: job.batch.clone(),
     };
     let pacer = Pacer::start(sending.rate);
-    let (stop, tally) = dispatch::run(&job.client, &writer, &mut events, pacer, &limits, shutdown, show).await;
+    let means = dispatch::Means { service: &job.client, book: &writer, pacer, limits: &limits, shutdown };
+    let (stop, tally) = dispatch::run(means, &mut events, show).await;
     let (ledger, written) = writer.finish();
     Ok((ledger, stop, tally, written))
 }

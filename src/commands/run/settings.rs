@@ -12,7 +12,7 @@ use super::RunArgs;
 use super::args::ProgressMode;
 use crate::commands::args::connection;
 use crate::commands::error::SettingsError;
-use crate::engine::dispatch::breaker::MaxFailures;
+use crate::engine::dispatch::limits::MaxFailures;
 use crate::engine::dispatch::pacer::Rate;
 use crate::engine::results::encryption::{self, Encryption, EncryptionError};
 use crate::engine::results::{Destination, PublishError};
@@ -99,8 +99,14 @@ pub(crate) struct Sending {
     pub limit: Option<u64>,
     /// `--check-users`.
     pub check_users: bool,
+    /// `--include-superusers`.
+    pub include_superusers: bool,
     /// Time for which the service remembers a client token.
     pub token_window: Duration,
+    /// Time for which nothing but throttling is borne.
+    pub throttle_patience: Duration,
+    /// Time for which a run that stops waits for the answers in flight.
+    pub drain: Duration,
 }
 
 /// Consent given on the command line.
@@ -160,7 +166,10 @@ impl RunSettings {
                 deadline: args.deadline,
                 limit: args.limit,
                 check_users: args.check_users,
+                include_superusers: args.include_superusers,
                 token_window: args.token_window,
+                throttle_patience: args.throttle_patience,
+                drain: args.drain,
             },
             consent: match args.confirm {
                 Some(plan) => Consent::Plan(plan),

@@ -4,154 +4,181 @@
 //! Invariant: one dispatcher holds all state; the requests in flight only bring
 //! answers back. A request leaves only for a user whose claim is durable. A slot
 //! is free when its answer is there; a user counts when its outcome is durable.
+//! Every wait has an end, also for answers that never come.
 
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+pub(crate) mod ask;
 pub(crate) mod attempt;
 pub(crate) mod breaker;
 pub(crate) mod limits;
 pub(crate) mod pacer;
+pub(crate) mod record;
+pub(crate) mod retry;
 pub(crate) mod stop;
+#[cfg(test)]
+mod tests;
 
-use crate::engine::dispatch::attempt::{Attempt, CAP, Waiting, back_off};
-use crate::engine::dispatch::breaker::{Breaker, Health, Permission};
+use crate::engine::dispatch::attempt::{Attempt, Waiting};
+use crate::engine::dispatch::breaker::{Breaker, Whose};
 use crate::engine::dispatch::limits::Limits;
-use crate::engine::dispatch::pacer::{Pacer, Permit};
+use crate::engine::dispatch::pacer::{Clock, Pacer, Permit};
+use crate::engine::dispatch::record::{Book, Recorder};
+use crate::engine::dispatch::retry::{Decision, Wait};
 use crate::engine::dispatch::stop::StopReason;
-use crate::engine::ledger::{Claim, Event, PaceSample, Writer};
-use crate::model::{Millis, Outcome, Status, Tally, Task, client_token};
+use crate::engine::ledger::{Claim, Event, PaceSample};
+use crate::model::{Millis, Pause, Tally, Task, UserNumber, client_token};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
-use crate::service::aws::{Cause, Failure};
-use crate::service::finspace::{Client, Reset};
+use crate::service::{Cause, Failure, Repeat, Request, Reset, Service};
 
-/// A conflict is retried this often.
-const CONFLICTS: u32 = 3;
-/// Expired credentials are renewed this often for one request.
-const RENEWALS: u32 = 3;
-/// A throttled user waits no longer than this: the pacer slows everyone down.
-const THROTTLED_CAP: Duration = Duration::from_secs(5);
-/// A service that asks for more patience than this is asking for another day.
-const RETRY_AFTER_CAP: Duration = Duration::from_mins(5);
 /// A claim is at most so many users, and at most a second's work.
 const CLAIM: usize = 512;
 /// Outcomes that may wait for the disk before sending pauses.
 const UNRECORDED: u64 = 20_000;
+/// No wait for a permit is shorter: less than a clock can tell is not waited for.
+const GRAIN: Duration = Duration::from_micros(1);
 /// How often a sample of the pace is kept.
 const SAMPLE: Duration = Duration::from_secs(5);
 /// How often the display is brought up to date.
 const TICK: Duration = Duration::from_millis(100);
 
-type Answered = (Attempt, Permit, Result<Reset, Failure>);
-
-/// Runs until every user has an outcome or something says stop.
-pub(crate) async fn run(
-    client: &Client,
-    writer: &Writer,
-    events: &mut UnboundedReceiver<Event>,
-    pacer: Pacer,
-    rules: &Limits,
-    shutdown: &Shutdown,
-    show: &mut dyn FnMut(&Tally),
-) -> (StopReason, Tally) {
-    let mut dispatcher = Dispatcher {
-        client,
-        writer,
-        pacer,
-        rules,
-        tally: Tally::default(),
-        fresh: VecDeque::new(),
-        retries: BinaryHeap::new(),
-        in_flight: FuturesUnordered::new(),
-        claiming: false,
-        exhausted: false,
-        unrecorded: 0,
-        breaker: Breaker::default(),
-        permission: Permission::default(),
-        ended: 0,
-        failed: 0,
-        ending: None,
-        sampled: (0, 0),
-    };
-    let started = Instant::now();
-    dispatcher.run(events, shutdown, show).await;
-    let Dispatcher { ending, mut tally, .. } = dispatcher;
-    tally.sending = started.elapsed();
-    (ending.unwrap_or(StopReason::Finished), tally)
+/// What a run is sent with.
+pub(crate) struct Means<'a, S, B, C: Clock> {
+    /// Who is asked.
+    pub service: &'a S,
+    /// Where claims come from and outcomes go.
+    pub book: &'a B,
+    /// When a request may leave.
+    pub pacer: Pacer<C>,
+    /// What the run keeps to.
+    pub limits: &'a Limits,
+    /// The wish to end.
+    pub shutdown: &'a Shutdown,
 }
 
-struct Dispatcher<'a> {
-    client: &'a Client,
-    writer: &'a Writer,
-    pacer: Pacer,
-    rules: &'a Limits,
-    tally: Tally,
+type Answered = (UserNumber, Permit, Result<Reset, Failure>);
+
+/// Runs until every user has an outcome or something says stop.
+pub(crate) async fn run<S: Service, B: Book, C: Clock + Clone>(
+    means: Means<'_, S, B, C>,
+    events: &mut UnboundedReceiver<Event>,
+    show: &mut dyn FnMut(&Tally),
+) -> (StopReason, Tally) {
+    let Means { service, book, pacer, limits, shutdown } = means;
+    let mut dispatcher = Dispatcher {
+        service,
+        window: match service.facts().repeat {
+            Repeat::Token { .. } => Some(limits.token_window),
+            Repeat::SamePassword => None,
+        },
+        pacer,
+        limits,
+        recorder: Recorder::new(book, limits.max_failures),
+        fresh: VecDeque::new(),
+        retries: BinaryHeap::new(),
+        flying: HashMap::new(),
+        open: Vec::new(),
+        answers: FuturesUnordered::new(),
+        claiming: false,
+        exhausted: false,
+        breaker: Breaker::new(limits.bounds.throttle_patience),
+        stop: None,
+        drained_at: None,
+        sampled: (0, 0),
+    };
+    let started = now();
+    dispatcher.run(events, shutdown, show).await;
+    let Dispatcher { stop, recorder, .. } = dispatcher;
+    let tally = Tally { sending: now().saturating_duration_since(started), ..recorder.tally };
+    (stop.unwrap_or(StopReason::Finished), tally)
+}
+
+/// The time by the clock that is never set; a test may hold it.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+struct Dispatcher<'a, S, B, C: Clock> {
+    service: &'a S,
+    /// How long a repeat is safe; for ever where there is none.
+    window: Option<Duration>,
+    pacer: Pacer<C>,
+    limits: &'a Limits,
+    recorder: Recorder<'a, B>,
     fresh: VecDeque<(Claim, Task)>,
     retries: BinaryHeap<Waiting>,
-    in_flight: FuturesUnordered<LocalBoxFuture<'a, Answered>>,
+    /// Those whose request is in flight.
+    flying: HashMap<UserNumber, Attempt>,
+    /// Those whose last answer proves less or more by what the endpoint turns
+    /// out to be.
+    open: Vec<(Attempt, Option<Failure>)>,
+    answers: FuturesUnordered<LocalBoxFuture<'a, Answered>>,
     claiming: bool,
     exhausted: bool,
-    unrecorded: u64,
     breaker: Breaker,
-    permission: Permission,
-    /// Users that ended in this run, and how many of them without a reset.
-    ended: u64,
-    failed: u64,
-    ending: Option<StopReason>,
+    stop: Option<StopReason>,
+    /// When the answers in flight are no longer waited for.
+    drained_at: Option<Instant>,
     /// Requests and throttlings at the last sample of the pace.
     sampled: (u64, u64),
 }
 
-impl Dispatcher<'_> {
+impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
     async fn run(&mut self, events: &mut UnboundedReceiver<Event>, shutdown: &Shutdown, show: &mut dyn FnMut(&Tally)) {
         let mut tick = tokio::time::interval(TICK);
         let mut sample = tokio::time::interval(SAMPLE);
         sample.tick().await;
         loop {
             let wake = self.send();
-            if self.in_flight.is_empty() && (self.ending.is_some() || self.all_done()) {
+            if self.flying.is_empty() && (self.stop.is_some() || self.all_done()) {
                 break;
             }
             tokio::select! {
                 biased;
-                Some(answered) = self.in_flight.next(), if !self.in_flight.is_empty() => self.answered(answered),
+                Some(answered) = self.answers.next(), if !self.answers.is_empty() => self.answered(answered),
                 event = events.recv() => match event {
                     Some(event) => self.event(event),
                     // The writer is gone without a word: nothing is durable any more.
                     None => self.stop(StopReason::LedgerFailed),
                 },
-                signal = shutdown.requested(), if self.ending.is_none() => self.stop(StopReason::Signalled(signal)),
-                () = sleep_until(self.rules.deadline), if self.ending.is_none() && self.rules.deadline.is_some() => {
+                signal = shutdown.requested(), if self.stop.is_none() => self.stop(StopReason::Signalled(signal)),
+                () = sleep_until(self.limits.bounds.deadline), if self.stop.is_none() && self.limits.bounds.deadline.is_some() => {
                     self.stop(StopReason::Deadline);
                 }
+                () = sleep_until(self.drained_at), if self.drained_at.is_some() => self.abandon(),
                 () = sleep_until(wake), if wake.is_some() => {}
                 _ = tick.tick() => {
-                    self.tally.rate_found = self.pacer.found();
-                    self.tally.in_flight = self.in_flight.len() as u64;
-                    show(&self.tally);
+                    if self.breaker.is_throttled_out(now()) {
+                        self.stop(StopReason::Throttled);
+                    }
+                    self.show(show);
                 }
                 _ = sample.tick() => self.sample(),
             }
         }
-        for Waiting { attempt, .. } in std::mem::take(&mut self.retries) {
-            self.leave(attempt);
+        if self.stop.is_none() && self.breaker.is_a_stranger() {
+            self.stop(StopReason::not_the_api());
+        }
+        self.open.extend(self.retries.drain().map(|waiting| (waiting.attempt, None)));
+        for (attempt, failure) in std::mem::take(&mut self.open) {
+            self.recorder.leave(attempt, self.breaker.has_met_the_api(), failure);
         }
         self.fresh.clear();
         self.sample();
         // What is recorded is counted before this returns, unless the disk failed.
-        while self.unrecorded > 0 && self.ending != Some(StopReason::LedgerFailed) {
+        while self.recorder.unrecorded > 0 && self.stop != Some(StopReason::LedgerFailed) {
             match events.recv().await {
                 Some(event) => self.event(event),
                 None => break,
             }
         }
-        self.tally.rate_found = self.pacer.found();
-        show(&self.tally);
+        self.show(show);
     }
 
     fn all_done(&self) -> bool {
@@ -160,23 +187,24 @@ impl Dispatcher<'_> {
 
     /// Sends what may be sent now. Tells when to look again, if time decides.
     fn send(&mut self) -> Option<Instant> {
-        if self.ending.is_some() {
+        if self.stop.is_some() {
             return None;
         }
         self.ask_for_more();
-        while self.in_flight.len() < self.rules.concurrency && self.unrecorded < UNRECORDED {
-            let now = Instant::now();
+        while self.flying.len() < self.limits.bounds.concurrency && self.recorder.unrecorded < UNRECORDED {
+            let now = now();
             let retry_due = self.retries.peek().map(|waiting| waiting.due);
             let retry = retry_due.is_some_and(|due| due <= now);
             // While the endpoint is suspect, those that wait for it find out.
-            let start_new = self.breaker.health(false, now) == Health::Good
-                && self.retries.len() < 4 * self.rules.concurrency + 1000;
+            let nobody_waits = self.retries.is_empty() && self.flying.is_empty();
+            let start_new = (nobody_waits || !self.breaker.is_suspect())
+                && self.retries.len() < 4 * self.limits.bounds.concurrency + 1000;
             if !retry && (self.fresh.is_empty() || !start_new) {
                 return retry_due;
             }
             let permit = match self.pacer.take() {
                 Ok(permit) => permit,
-                Err(wait) => return Some(now + wait),
+                Err(wait) => return now.checked_add(wait.max(GRAIN)),
             };
             let attempt = if retry {
                 self.retries.pop().map(|waiting| waiting.attempt)
@@ -199,22 +227,28 @@ impl Dispatcher<'_> {
         let claim = second.min(CLAIM);
         if !self.claiming && !self.exhausted && self.fresh.len() <= claim / 2 {
             self.claiming = true;
-            self.writer.claim(claim);
+            self.recorder.book.claim(claim);
         }
     }
 
     fn launch(&mut self, mut attempt: Attempt, permit: Permit) {
-        let client = self.client;
-        let token = client_token(&self.rules.target, &self.rules.batch, &attempt.task.user_id).hyphenated().to_string();
         attempt.send();
-        self.tally.requests += 1;
-        self.in_flight.push(Box::pin(async move {
+        self.recorder.tally.requests += 1;
+        let service = self.service;
+        let number = attempt.task.number;
+        let user_id = attempt.task.user_id.clone();
+        let password = attempt.task.password.clone();
+        let token = self.window.map(|_| client_token(&self.limits.target, &self.limits.batch, &user_id));
+        self.answers.push(Box::pin(async move {
             failpoint::hit("sending");
-            let user_id = &attempt.task.user_id;
-            let answer = client.reset(user_id, &token).await.and_then(|reset| reset.of(user_id));
+            let mut buffer = uuid::Uuid::encode_buffer();
+            let token = token.map(|token| &*token.hyphenated().encode_lower(&mut buffer));
+            let request = Request { user_id: &user_id, token, password: password.as_ref() };
+            let answer = service.reset(request).await.and_then(|reset| reset.of(&user_id));
             failpoint::hit("answered");
-            (attempt, permit, answer)
+            (number, permit, answer)
         }));
+        self.flying.insert(number, attempt);
     }
 
     fn event(&mut self, event: Event) {
@@ -224,42 +258,50 @@ impl Dispatcher<'_> {
                 self.exhausted = tasks.is_empty();
                 self.fresh.extend(tasks);
             }
-            Event::Recorded(outcomes) => {
-                for recorded in outcomes {
-                    self.unrecorded = self.unrecorded.saturating_sub(1);
-                    self.tally.done += 1;
-                    match recorded {
-                        Status::Succeeded => self.tally.reset += 1,
-                        Status::Failed => self.tally.failed += 1,
-                        Status::Unknown => self.tally.unknown += 1,
-                        Status::Pending => {}
-                    }
-                }
-            }
+            Event::Recorded(outcomes) => self.recorder.durable(&outcomes),
             Event::Failed => self.stop(StopReason::LedgerFailed),
         }
     }
 
     /// The first reason to stop is the one that is told, but for a ledger that
     /// can't be written, which outweighs the others.
-    fn stop(&mut self, ending: StopReason) {
-        if self.ending.is_none() || ending == StopReason::LedgerFailed {
-            self.ending = Some(ending);
+    fn stop(&mut self, reason: StopReason) {
+        if self.stop.is_none() || reason == StopReason::LedgerFailed {
+            self.stop = Some(reason);
+        }
+        if self.drained_at.is_none() {
+            self.drained_at = now().checked_add(self.limits.drain);
         }
     }
 
-    fn answered(&mut self, (mut attempt, permit, answer): Answered) {
-        let now = Instant::now();
-        let failure = match answer {
+    /// Waits no longer for the answers in flight: their users are in doubt.
+    fn abandon(&mut self) {
+        self.drained_at = None;
+        self.answers.clear();
+        for (_, mut attempt) in std::mem::take(&mut self.flying) {
+            attempt.abandon(self.window);
+            self.open.push((attempt, None));
+        }
+    }
+
+    fn answered(&mut self, (number, permit, answer): Answered) {
+        let Some(mut attempt) = self.flying.remove(&number) else { return };
+        match answer {
             Ok(reset) => {
                 self.pacer.answered(permit, false);
-                self.breaker.good();
-                self.permission.granted();
-                attempt.tries += 1;
-                return self.succeed(attempt, reset);
+                self.breaker.succeeded();
+                attempt.tries.succeeded();
+                attempt.late(self.window);
+                self.recorder.succeed(attempt, reset);
             }
-            Err(failure) => failure,
-        };
+            Err(failure) => self.failed(attempt, permit, failure),
+        }
+        if self.recorder.too_many_failed() {
+            self.stop(StopReason::TooManyFailures);
+        }
+    }
+
+    fn failed(&mut self, mut attempt: Attempt, permit: Permit, failure: Failure) {
         tracing::debug!(
             user = attempt.task.user_id,
             line = attempt.task.line,
@@ -270,163 +312,74 @@ impl Dispatcher<'_> {
             failure.message
         );
         // What failed otherwise says nothing of the service's rate.
-        if !matches!(failure.cause, Cause::Server | Cause::Unreachable) {
+        if !matches!(failure.cause, Cause::Server | Cause::Unreachable | Cause::Lost) {
             self.pacer.answered(permit, failure.cause == Cause::Throttled);
         }
-        if failure.maybe_executed {
-            attempt.doubt(self.rules.token_window);
+        self.recorder.tally.throttled += u64::from(failure.cause == Cause::Throttled);
+        attempt.learn(&failure, self.window);
+        let (tries, decision) = attempt.tries.after(&failure, self.limits.bounds.max_attempts);
+        attempt.tries = tries;
+        let whose = Whose { user: attempt.task.number, exhausted: decision == Decision::End };
+        if let Some(trip) = self.breaker.failed(&failure, whose, now()) {
+            self.stop(StopReason::of(trip, &failure));
         }
-        match failure.cause {
-            Cause::Throttled => {
-                self.breaker.good();
-                self.tally.throttled += 1;
-                attempt.throttles += 1;
-                let wait = back_off(attempt.throttles, THROTTLED_CAP);
-                self.retry(attempt, &failure, wait);
-            }
-            Cause::Expired if attempt.renewals < RENEWALS => {
-                attempt.renewals += 1;
-                self.retry(attempt, &failure, Duration::ZERO);
-            }
-            Cause::Expired | Cause::Credentials => {
-                attempt.tries += 1;
+        match decision {
+            Decision::Refused => {
                 self.stop(StopReason::Refused(failure.to_string()));
-                self.fail(attempt, failure);
+                self.end(attempt, failure);
             }
-            Cause::Denied => {
-                self.breaker.good();
-                attempt.tries += 1;
-                if self.permission.refused() {
-                    self.stop(StopReason::Refused(failure.to_string()));
-                }
-                self.fail(attempt, failure);
-            }
-            Cause::Permanent => {
-                self.breaker.good();
-                self.permission.granted();
-                attempt.tries += 1;
-                // Whoever does not exist, or can't be asked for, was not reset
-                // by an earlier request either.
-                attempt.doubtful_since = None;
-                self.fail(attempt, failure);
-            }
-            Cause::Conflict => {
-                self.breaker.good();
-                attempt.tries += 1;
-                attempt.conflicts += 1;
-                if attempt.conflicts > CONFLICTS || attempt.tries >= self.rules.max_attempts {
-                    self.fail(attempt, failure);
-                } else {
-                    let wait = back_off(attempt.tries, CAP);
-                    self.retry(attempt, &failure, wait);
-                }
-            }
-            Cause::Server | Cause::Unreachable | Cause::Unreadable => {
-                attempt.tries += 1;
-                let exhausted = attempt.tries >= self.rules.max_attempts;
-                if failure.cause == Cause::Unreadable {
-                    self.breaker.good();
-                } else {
-                    self.breaker.bad(attempt.task.number, failure.status.is_some(), now);
-                }
-                if self.breaker.health(exhausted, now) == Health::Down {
-                    self.stop(StopReason::EndpointDown(failure.to_string()));
-                    self.leave_with(attempt, &failure);
-                } else if exhausted {
-                    self.fail(attempt, failure);
-                } else {
-                    let wait = back_off(attempt.tries, CAP);
-                    self.retry(attempt, &failure, wait);
-                }
-            }
+            Decision::End => self.end(attempt, failure),
+            Decision::Again(_) if self.stop.is_some() => self.open.push((attempt, Some(failure))),
+            Decision::Again(wait) => self.retry(attempt, wait, &failure),
         }
     }
 
-    fn retry(&mut self, attempt: Attempt, failure: &Failure, wait: Duration) {
-        if self.ending.is_some() {
-            return self.leave_with(attempt, failure);
-        }
-        self.tally.retried += 1;
-        let asked = failure.retry_after.unwrap_or_default().min(RETRY_AFTER_CAP);
-        self.retries.push(Waiting { due: Instant::now() + wait.max(asked), attempt });
-    }
-
-    fn succeed(&mut self, mut attempt: Attempt, reset: Reset) {
-        attempt.late(self.rules.token_window);
-        tracing::debug!(user = attempt.task.user_id, line = attempt.task.line, request_id = reset.request_id, "reset");
-        self.record(attempt, Status::Succeeded, |outcome| {
-            outcome.doubtful_since = None;
-            outcome.request_id = reset.request_id;
-            outcome.password = Some(reset.password);
-        });
-    }
-
-    /// The user's last answer of this run was a failure.
-    fn fail(&mut self, attempt: Attempt, failure: Failure) {
-        let status = if attempt.doubtful_since.is_some() { Status::Unknown } else { Status::Failed };
-        tracing::warn!(
-            user = attempt.task.user_id,
-            line = attempt.task.line,
-            code = failure.code,
-            "{}: {}",
-            status.word(),
-            failure.message
-        );
-        self.record(attempt, status, |outcome| {
-            outcome.request_id = failure.request_id;
-            outcome.error_code = Some(failure.code);
-            outcome.error_message = Some(failure.message);
-        });
-    }
-
-    /// The run stops before the user's last try: in doubt if it is, else as
-    /// before the run.
-    fn leave(&mut self, attempt: Attempt) {
-        if attempt.doubtful_since.is_some() {
-            self.record(attempt, Status::Unknown, |outcome| {
-                outcome.error_code = Some("Interrupted".into());
-                outcome.error_message = Some("the run stopped before an answer settled this user; run again".into());
-            });
+    /// The user's last try of this run has failed. Whom the endpoint did not
+    /// settle, and who is not in doubt, is as before the run.
+    fn end(&mut self, attempt: Attempt, failure: Failure) {
+        let down = matches!(self.stop, Some(StopReason::EndpointDown(_)));
+        let never_sent = matches!(failure.cause, Cause::Unreachable) && down;
+        let foreign = !failure.is_own && !self.breaker.has_met_the_api() && failure.status.is_some();
+        if never_sent || foreign {
+            self.open.push((attempt, Some(failure)));
+        } else {
+            self.recorder.fail(attempt, failure);
         }
     }
 
-    fn leave_with(&mut self, attempt: Attempt, failure: &Failure) {
-        if attempt.doubtful_since.is_some() {
-            self.fail(attempt, failure.clone());
+    fn retry(&mut self, attempt: Attempt, wait: Wait, failure: &Failure) {
+        self.recorder.tally.retried += 1;
+        let wait_for = wait.draw(rand::random());
+        if !wait.asked.is_zero() {
+            tracing::info!(
+                user = attempt.task.user_id,
+                line = attempt.task.line,
+                "the service asks to wait {:?} (Retry-After): waiting {:?}",
+                failure.retry_after.unwrap_or_default(),
+                wait.asked
+            );
         }
+        // A wait is some minutes at most: it never leaves the clock's range.
+        self.retries.push(Waiting { due: now() + wait_for, asked: !wait.asked.is_zero(), attempt });
     }
 
-    fn record(&mut self, attempt: Attempt, status: Status, fill: impl FnOnce(&mut Outcome)) {
-        let mut outcome = Outcome {
-            number: attempt.task.number,
-            status,
-            at: Millis::now(),
-            attempts: attempt.task.attempts + attempt.tries,
-            doubtful_since: attempt.doubtful_since,
-            again: attempt.again,
-            request_id: None,
-            error_code: None,
-            error_message: None,
-            password: None,
+    fn show(&mut self, show: &mut dyn FnMut(&Tally)) {
+        let tally = &mut self.recorder.tally;
+        tally.rate_found = self.pacer.found();
+        tally.in_flight = self.flying.len() as u64;
+        tally.pause = match (&self.stop, self.retries.peek()) {
+            (None, Some(waiting)) if self.flying.is_empty() => {
+                let left = waiting.due.saturating_duration_since(now());
+                if waiting.asked { Some(Pause::Asked(left)) } else { Some(Pause::BackOff(left)) }
+            }
+            _ => None,
         };
-        fill(&mut outcome);
-        if outcome.again && !attempt.task.again {
-            self.tally.reset_again += 1;
-        }
-        self.ended += 1;
-        if status != Status::Succeeded {
-            self.failed += 1;
-            if self.rules.max_failures.is_some_and(|most| most.exceeded(self.failed, self.ended)) {
-                self.stop(StopReason::TooManyFailures);
-            }
-        }
-        self.unrecorded += 1;
-        self.writer.record(attempt.claim, attempt.task, outcome);
+        show(tally);
     }
 
     fn sample(&mut self) {
-        let (requests, throttled) = (self.tally.requests, self.tally.throttled);
-        self.writer.pace(PaceSample {
+        let (requests, throttled) = (self.recorder.tally.requests, self.recorder.tally.throttled);
+        self.recorder.book.pace(PaceSample {
             at: Millis::now(),
             sent: requests - self.sampled.0,
             throttled: throttled - self.sampled.1,

@@ -1,6 +1,8 @@
 //! Why a run stopped.
 
+use crate::engine::dispatch::breaker::Trip;
 use crate::process::signals::Signal;
+use crate::service::Failure;
 
 /// Why a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,11 +19,32 @@ pub(crate) enum StopReason {
     Refused(String),
     /// The endpoint is down.
     EndpointDown(String),
+    /// The endpoint answers, and not as the API does.
+    NotTheApi(String),
+    /// The service has let nothing through for long.
+    Throttled,
     /// The ledger can't be written.
     LedgerFailed,
 }
 
 impl StopReason {
+    /// The reason for which the breaker stops a run at this failure.
+    #[must_use]
+    pub(crate) fn of(trip: Trip, failure: &Failure) -> Self {
+        match trip {
+            Trip::Down => Self::EndpointDown(failure.to_string()),
+            Trip::NotTheApi => Self::NotTheApi(failure.to_string()),
+            Trip::Denied => Self::Refused(failure.to_string()),
+            Trip::Throttled => Self::Throttled,
+        }
+    }
+
+    /// The endpoint gave answers, and none was the API's.
+    #[must_use]
+    pub(crate) fn not_the_api() -> Self {
+        Self::NotTheApi("none of its answers was the API's".into())
+    }
+
     /// Why it ended before its time, and what to do about it.
     #[must_use]
     pub(crate) fn reason(&self) -> Option<String> {
@@ -37,6 +60,13 @@ impl StopReason {
             }
             Self::EndpointDown(why) => {
                 format!("the endpoint gives no answer ({why}); check --endpoint-url, --region and the network")
+            }
+            Self::NotTheApi(why) => format!(
+                "the endpoint does not answer as the API does ({why}); check --endpoint-url, and for a proxy or a login page in between"
+            ),
+            Self::Throttled => {
+                "the service has refused every request for a long time as too many; run again later, or lower --rate"
+                    .into()
             }
             Self::LedgerFailed => "the ledger can't be written; free space or make it writable".into(),
         })

@@ -258,7 +258,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger can't be written.
-    pub(crate) fn fail_unasked(&mut self, missing: &HashSet<String>) -> Result<(), LedgerError> {
+    pub(crate) fn fail_unasked(&mut self, missing: &HashSet<String>, code: &str) -> Result<(), LedgerError> {
         if missing.is_empty() {
             return Ok(());
         }
@@ -268,16 +268,23 @@ impl Ledger {
         for user_id in missing {
             let known = self.db.query_row("SELECT n FROM users WHERE user_id = ?1", [user_id], |row| row.get(0));
             let Some(number) = known.optional().map_err(fail)? else { continue };
+            // A doubt ends with the answer to a reset, and what was counted stays.
+            let newest = "SELECT status, attempts, again FROM outcomes WHERE n = ?1 ORDER BY seq DESC LIMIT 1";
+            let newest = self.db.query_row(newest, [number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+            let (status, attempts, again): (i64, u32, bool) = newest.optional().map_err(fail)?.unwrap_or_default();
+            if status == Status::Unknown as i64 {
+                continue;
+            }
             let outcome = Outcome {
                 number,
                 status: Status::Failed,
                 at: Millis::now(),
-                attempts: 0,
+                attempts,
                 doubtful_since: None,
-                again: false,
+                again,
                 request_id: None,
-                error_code: Some("ResourceNotFoundException".into()),
-                error_message: Some("FinSpace does not know this user (--check-users); no reset was sent".into()),
+                error_code: Some(code.to_owned()),
+                error_message: Some("the service does not know this user (--check-users); no reset was sent".into()),
                 password: None,
             };
             self.append(&outcome, None).map_err(fail)?;

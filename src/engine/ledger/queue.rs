@@ -120,6 +120,7 @@ impl Queue {
             attempts,
             doubtful_since: doubtful_since.map(Millis),
             again: known.standing.again,
+            password: None,
         })
     }
 }

@@ -10,59 +10,7 @@ use std::time::Duration;
 use aws_sdk_finspacedata::config::http::HttpResponse;
 use aws_sdk_finspacedata::error::{ProvideErrorMetadata, SdkError};
 
-/// Why a request did not give what it was to give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// The service asks for fewer requests.
-    Throttled,
-    /// The credentials were good once, or the clock is off: worth new ones.
-    Expired,
-    /// The credentials are missing or not accepted.
-    Credentials,
-    /// The caller may not do this.
-    Denied,
-    /// The service will answer the same however often it is asked.
-    Permanent,
-    /// 409: somebody else is at it.
-    Conflict,
-    /// 5xx: the service failed, perhaps after doing it.
-    Server,
-    /// No answer at all.
-    Unreachable,
-    /// An answer that says yes and holds no password that can be read.
-    Unreadable,
-}
-
-/// A request that failed.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{code}: {message}")]
-pub(crate) struct Failure {
-    /// What to make of it.
-    pub cause: Cause,
-    /// Whether the service may have executed it all the same.
-    pub maybe_executed: bool,
-    /// The service's error code, or our own word where there was none.
-    pub code: String,
-    /// What the service or the system said.
-    pub message: String,
-    /// The service's ID of the request.
-    pub request_id: Option<String>,
-    /// The HTTP status, where there was an answer.
-    pub status: Option<u16>,
-    /// How long the service asks to wait.
-    pub retry_after: Option<Duration>,
-    /// The service's own words, in full.
-    pub said: Box<Said>,
-}
-
-/// What an answer said of itself, as far as it did.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Said {
-    /// Its error code.
-    pub code: Option<String>,
-    /// Its message.
-    pub message: Option<String>,
-}
+use crate::service::{Cause, Failure, Said};
 
 /// Error codes by which AWS services ask for fewer requests.
 const THROTTLING: [&str; 14] = [
@@ -106,71 +54,37 @@ const CREDENTIALS: [&str; 10] = [
 
 /// The longest message that is kept of a service's error.
 const MESSAGE_LIMIT: usize = 500;
+/// The longest error code.
+const CODE_LIMIT: usize = 100;
+/// The longest ID of a request.
+pub(crate) const REQUEST_ID_LIMIT: usize = 128;
+
+/// An error of a service's own: the status and the code that it goes by.
+pub(crate) type OwnError = (u16, &'static str, Cause);
 
 impl Failure {
-    /// A 200 that holds no password: the reset was done and its answer lost.
-    #[must_use]
-    pub(crate) fn unreadable(message: &str, request_id: Option<String>) -> Self {
-        Self {
-            cause: Cause::Unreadable,
-            maybe_executed: true,
-            code: "UnreadableAnswer".into(),
-            message: message.into(),
-            request_id,
-            status: Some(200),
-            retry_after: None,
-            said: Box::default(),
-        }
-    }
-
-    /// No answer within the read time-out.
-    #[must_use]
-    pub(crate) fn timed_out(limit: Duration) -> Self {
-        Self::without_answer("ReadTimeout", format!("no answer within {limit:?} (--read-timeout)"), true)
-    }
-
-    fn without_answer(code: &str, message: String, maybe_executed: bool) -> Self {
-        Self {
-            cause: Cause::Unreachable,
-            maybe_executed,
-            code: code.into(),
-            message,
-            request_id: None,
-            status: None,
-            retry_after: None,
-            said: Box::default(),
-        }
-    }
-
-    /// Sorts an error of the SDK.
-    pub(crate) fn from_sdk<E>(error: &SdkError<E, HttpResponse>) -> Self
+    /// Sorts an error of the SDK. `own` are the service's own errors.
+    pub(crate) fn from_sdk<E>(error: &SdkError<E, HttpResponse>, own: &[OwnError]) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
+        let lost = |code, message: &str| Self::without_answer(Cause::Lost, code, message.into());
         match error {
-            SdkError::ConstructionFailure(_) => Self {
-                cause: Cause::Permanent,
-                maybe_executed: false,
-                code: "RequestNotBuilt".into(),
-                message: "the request can't be built from this user ID".into(),
-                request_id: None,
-                status: None,
-                retry_after: None,
-                said: Box::default(),
-            },
-            SdkError::TimeoutError(_) => {
-                Self::without_answer("ReadTimeout", "no answer within the time-out".into(), true)
+            SdkError::ConstructionFailure(_) => {
+                let message = "the request can't be built from this user ID".into();
+                Self::without_answer(Cause::NotBuilt, "RequestNotBuilt", message)
             }
+            SdkError::TimeoutError(_) => lost("ReadTimeout", "no answer within the time-out"),
             SdkError::DispatchFailure(dispatch) => match dispatch.as_connector_error() {
                 Some(connector) => from_connector(connector),
-                None => Self::without_answer("ConnectionLost", "the connection broke off".into(), true),
+                None => lost("ConnectionLost", "the connection broke off"),
             },
-            SdkError::ResponseError(response) => from_answer(response.raw(), None, None),
+            SdkError::ResponseError(response) => from_answer(response.raw(), None, None, own),
             SdkError::ServiceError(service) => {
                 let error = service.err();
-                from_answer(service.raw(), error.code(), error.message())
+                from_answer(service.raw(), error.code(), error.message(), own)
             }
-            _ => Self::without_answer("UnknownError", "an error that the SDK does not name".into(), true),
+            _ => lost("UnknownError", "an error that the SDK does not name"),
         }
     }
 }
@@ -178,23 +92,30 @@ impl Failure {
 fn from_connector(error: &aws_smithy_runtime_api::client::result::ConnectorError) -> Failure {
     let message = chain(error);
     if causes(error).any(is_certificate_error) {
-        return Failure::without_answer("CertificateError", message, false);
+        return Failure::without_answer(Cause::Unreachable, "CertificateError", message);
     }
     if causes(error).any(never_connected) {
         let code = if error.is_timeout() { "ConnectTimeout" } else { "ConnectError" };
-        return Failure::without_answer(code, message, false);
+        return Failure::without_answer(Cause::Unreachable, code, message);
     }
     if error.is_timeout() {
-        return Failure::without_answer("ReadTimeout", message, true);
+        return Failure::without_answer(Cause::Lost, "ReadTimeout", message);
     }
-    if error.is_user() {
-        return Failure { cause: Cause::Permanent, ..Failure::without_answer("RequestNotBuilt", message, false) };
+    // What no connection had a part in failed before one was asked for.
+    if !causes(error).any(is_of_a_connection) {
+        if error.is_user() {
+            return Failure::without_answer(Cause::NotBuilt, "RequestNotBuilt", message);
+        }
+        if error.is_other() && error.as_other().is_none() {
+            return Failure::without_answer(Cause::Credentials, "NoCredentials", message);
+        }
     }
-    // Without a kind it never was a connection: no credentials, or no signer.
-    if error.is_other() && error.as_other().is_none() {
-        return Failure { cause: Cause::Credentials, ..Failure::without_answer("NoCredentials", message, false) };
+    if causes(error).any(is_no_http) {
+        // The parser's own words are meant for others than operators.
+        let message = "the answer is no HTTP that can be read".into();
+        return Failure::without_answer(Cause::Lost, "UnreadableAnswer", message);
     }
-    Failure::without_answer("ConnectionLost", message, true)
+    Failure::without_answer(Cause::Lost, "ConnectionLost", message)
 }
 
 /// An error and what it came from, the innermost last.
@@ -209,6 +130,16 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 /// Whether the failure came before a connection stood, so that nothing was sent.
 fn never_connected(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(hyper_util::client::legacy::Error::is_connect)
+}
+
+/// Whether a connection had a part in it.
+fn is_of_a_connection(error: &(dyn Error + 'static)) -> bool {
+    error.is::<hyper_util::client::legacy::Error>() || error.is::<hyper::Error>() || error.is::<std::io::Error>()
+}
+
+/// Whether what came back is not HTTP.
+fn is_no_http(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
 }
 
 /// Whether the server's certificate was not accepted.
@@ -232,54 +163,67 @@ fn chain(error: &dyn Error) -> String {
         }
         next = error.source();
     }
-    shorten(&text)
+    shorten(&text, MESSAGE_LIMIT)
 }
 
-fn from_answer(raw: &HttpResponse, code: Option<&str>, message: Option<&str>) -> Failure {
+fn from_answer(raw: &HttpResponse, code: Option<&str>, message: Option<&str>, own: &[OwnError]) -> Failure {
     let status = raw.status().as_u16();
-    let (cause, maybe_executed) = sort(status, code);
-    let header = |name: &str| raw.headers().get(name).map(str::to_owned);
+    let code = code.map(plain_code);
+    let (cause, is_own) = sort(status, code, own);
+    let header = |name: &str| raw.headers().get(name).map(|text| shorten(text, REQUEST_ID_LIMIT));
     let said = match cause {
         Cause::Unreadable => Said::default(),
         _ => Said { code: code.map(str::to_owned), message: message.map(str::to_owned) },
     };
     let message = match (cause, message) {
         // The message of an unreadable answer may be made from its body.
-        (Cause::Unreadable, _) => "the reset was answered, but the answer can't be read".to_owned(),
-        (_, Some(message)) if !message.is_empty() => shorten(message),
+        (Cause::Unreadable, _) => "the service said yes, and its answer can't be read".to_owned(),
+        (_, Some(message)) if !message.is_empty() => shorten(message, MESSAGE_LIMIT),
         (Cause::Throttled, _) => "the service asks for fewer requests".to_owned(),
         _ => format!("HTTP {status} without a message"),
     };
     let code = match (cause, code) {
         (Cause::Unreadable, _) => "UnreadableAnswer".into(),
-        (_, Some(code)) => shorten(code),
+        (_, Some(code)) => shorten(code, CODE_LIMIT),
         (Cause::Throttled, None) => "ThrottlingException".into(),
         (_, None) => format!("HTTP{status}"),
     };
     Failure {
         cause,
-        maybe_executed,
+        is_own,
         code,
         message,
         request_id: header("x-amzn-requestid").or_else(|| header("x-amz-request-id")),
         status: Some(status),
-        retry_after: header("retry-after").and_then(|text| retry_after(&text)),
+        retry_after: raw.headers().get("retry-after").and_then(retry_after),
         said: Box::new(said),
     }
 }
 
-/// What a status and a code mean, and whether the request may have been executed.
-fn sort(status: u16, code: Option<&str>) -> (Cause, bool) {
+/// An error code without what some services write around it:
+/// `ValidationException:http://…` and `aws.api#ValidationException` name one.
+fn plain_code(code: &str) -> &str {
+    let code = code.split_once(':').map_or(code, |(code, _)| code);
+    code.rsplit_once('#').map_or(code, |(_, code)| code).trim()
+}
+
+/// What a status and a code mean, and whether only the service would say so.
+fn sort(status: u16, code: Option<&str>, own: &[OwnError]) -> (Cause, bool) {
     let one_of = |codes: &[&str]| code.is_some_and(|code| codes.contains(&code));
+    let is_error = status >= 400;
+    if let Some((.., cause)) = own.iter().find(|(known, name, _)| *known == status && code == Some(*name)) {
+        return (*cause, true);
+    }
     match status {
-        200..=299 => (Cause::Unreadable, true),
-        _ if status == 429 || one_of(&THROTTLING) => (Cause::Throttled, false),
-        408 | 500.. => (Cause::Server, true),
-        409 => (Cause::Conflict, false),
-        _ if one_of(&EXPIRED) => (Cause::Expired, false),
-        _ if status == 401 || one_of(&CREDENTIALS) => (Cause::Credentials, false),
+        200..=299 => (Cause::Unreadable, false),
+        _ if is_error && one_of(&THROTTLING) => (Cause::Throttled, true),
+        429 => (Cause::Throttled, false),
+        408 | 500.. => (Cause::Server, false),
+        _ if is_error && one_of(&EXPIRED) => (Cause::Expired, true),
+        _ if is_error && one_of(&CREDENTIALS) => (Cause::Credentials, true),
+        401 => (Cause::Credentials, false),
         403 => (Cause::Denied, false),
-        _ => (Cause::Permanent, false),
+        _ => (Cause::Foreign, false),
     }
 }
 
@@ -292,10 +236,13 @@ fn retry_after(text: &str) -> Option<Duration> {
     Duration::try_from(at.duration_since(jiff::Timestamp::now())).ok()
 }
 
-/// One line of bounded length: messages go into a table and a log.
-fn shorten(text: &str) -> String {
+/// One line of bounded length without control characters: it goes into a table
+/// and a log.
+pub(crate) fn shorten(text: &str, limit: usize) -> String {
+    // More than the limit's worth is not even looked at.
+    let text: String = text.chars().take(limit * 4).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MESSAGE_LIMIT) {
+    match line.char_indices().nth(limit) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line,
     }
@@ -305,30 +252,64 @@ fn shorten(text: &str) -> String {
 mod tests {
     use super::*;
 
+    const OWN: &[OwnError] = &[
+        (400, "ValidationException", Cause::Invalid),
+        (404, "ResourceNotFoundException", Cause::NoSuchUser),
+        (409, "ConflictException", Cause::Conflict),
+        (403, "AccessDeniedException", Cause::Denied),
+        (500, "InternalServerException", Cause::Server),
+    ];
+
     #[test]
-    fn every_answer_of_the_api_is_sorted() {
+    fn every_answer_is_sorted_by_status_and_code() {
         use Cause::*;
-        for (status, code, cause, maybe) in [
-            (400, Some("ValidationException"), Permanent, false),
-            (404, Some("ResourceNotFoundException"), Permanent, false),
-            (409, Some("ConflictException"), Conflict, false),
-            (403, Some("AccessDeniedException"), Denied, false),
-            (403, Some("UnrecognizedClientException"), Credentials, false),
-            (403, Some("InvalidSignatureException"), Credentials, false),
-            (403, Some("MissingAuthenticationTokenException"), Credentials, false),
-            (403, Some("ExpiredTokenException"), Expired, false),
-            (400, Some("ExpiredToken"), Expired, false),
-            (429, None, Throttled, false),
-            (400, Some("ThrottlingException"), Throttled, false),
-            (503, Some("SlowDown"), Throttled, false),
+        for (status, code, cause, is_own) in [
+            (400, Some("ValidationException"), Invalid, true),
+            (404, Some("ResourceNotFoundException"), NoSuchUser, true),
+            (409, Some("ConflictException"), Conflict, true),
+            (403, Some("AccessDeniedException"), Denied, true),
             (500, Some("InternalServerException"), Server, true),
-            (502, None, Server, true),
-            (200, None, Unreadable, true),
-            (204, None, Unreadable, true),
-            (301, None, Permanent, false),
+            (403, Some("UnrecognizedClientException"), Credentials, true),
+            (403, Some("InvalidSignatureException"), Credentials, true),
+            (403, Some("MissingAuthenticationTokenException"), Credentials, true),
+            (403, Some("ExpiredTokenException"), Expired, true),
+            (400, Some("ExpiredToken"), Expired, true),
+            (429, Some("ThrottlingException"), Throttled, true),
+            (400, Some("ThrottlingException"), Throttled, true),
+            (503, Some("SlowDown"), Throttled, true),
+            (429, None, Throttled, false),
+            (401, None, Credentials, false),
+            (403, None, Denied, false),
+            (500, None, Server, false),
+            (502, Some("BadGateway"), Server, false),
+            (408, None, Server, false),
+            (200, None, Unreadable, false),
+            (200, Some("ResourceNotFoundException"), Unreadable, false),
+            (204, None, Unreadable, false),
+            (101, None, Foreign, false),
+            (301, None, Foreign, false),
+            (302, Some("ValidationException"), Foreign, false),
+            (307, Some("ThrottlingException"), Foreign, false),
+            (400, None, Foreign, false),
+            (400, Some("ResourceNotFoundException"), Foreign, false),
+            (404, None, Foreign, false),
+            (404, Some("UnknownOperationException"), Foreign, false),
+            (404, Some("ValidationException"), Foreign, false),
+            (405, None, Foreign, false),
+            (407, None, Foreign, false),
+            (409, None, Foreign, false),
+            (413, Some("RequestEntityTooLargeException"), Foreign, false),
+            (418, None, Foreign, false),
         ] {
-            assert_eq!(sort(status, code), (cause, maybe), "{status} {code:?}");
+            assert_eq!(sort(status, code, OWN), (cause, is_own), "{status} {code:?}");
         }
+        assert_eq!(plain_code("aws.finspace#ValidationException:http://x/"), "ValidationException");
+    }
+
+    #[test]
+    fn words_from_outside_become_one_short_line() {
+        assert_eq!(shorten("a\u{1b}[2Jb\n c", 500), "a [2Jb c");
+        assert_eq!(shorten(&"x".repeat(300_000), 5), "xxxxx…");
     }
 
     #[test]

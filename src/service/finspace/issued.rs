@@ -10,7 +10,9 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_finspacedata as sdk;
 
-use crate::service::aws::{Cause, Failure, RefreshingCredentials};
+use super::OWN_ERRORS;
+use crate::service::aws::RefreshingCredentials;
+use crate::service::{Cause, Failure};
 
 /// The longest life that is believed: FinSpace grants 60 minutes at most.
 const LONGEST_LIFE: Duration = Duration::from_hours(1);
@@ -44,7 +46,7 @@ impl Issued {
     #[allow(deprecated, reason = "the whole service is; see the README")]
     async fn ask(&self) -> Result<Option<Credentials>, Failure> {
         let request = self.client.get_programmatic_access_credentials().environment_id(&self.environment_id);
-        let answer = request.send().await.map_err(|error| Failure::from_sdk(&error))?;
+        let answer = request.send().await.map_err(|error| Failure::from_sdk(&error, OWN_ERRORS))?;
         let part = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
         let parts = answer.credentials().and_then(|granted| {
             Some((part(granted.access_key_id())?, part(granted.secret_access_key())?, part(granted.session_token())))

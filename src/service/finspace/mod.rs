@@ -8,8 +8,10 @@ use aws_sdk_finspacedata as sdk;
 use aws_sdk_finspacedata::operation::RequestId;
 
 use super::aws::credentials::in_one_line;
-use super::aws::{Cause, Connection, ConnectionError, Failure};
-use crate::model::Password;
+use super::aws::failure::{OwnError, REQUEST_ID_LIMIT, shorten};
+use super::aws::{Connection, ConnectionError};
+use super::{Cause, Failure, Repeat, Request, Reset, Service, ServiceFacts};
+use crate::model::{Password, TOKEN_WINDOW, USER_COLUMNS};
 
 mod connect;
 mod issued;
@@ -19,29 +21,26 @@ pub(crate) use connect::{connect, connect_simulated};
 
 pub(crate) use users::{Page, UserFacts};
 
-/// A reset that was answered.
-#[derive(Debug)]
-pub(crate) struct Reset {
-    /// The user's temporary password, current from now on.
-    pub password: Password,
-    /// The service's ID of the request.
-    pub request_id: Option<String>,
-    /// Whose password the answer says it is.
-    pub user_id: Option<String>,
-}
+/// The FinSpace Data API.
+static FACTS: ServiceFacts = ServiceFacts {
+    name: "FinSpace",
+    repeat: Repeat::Token { window: TOKEN_WINDOW },
+    no_such_user: "ResourceNotFoundException",
+    user_columns: &USER_COLUMNS,
+};
 
-impl Reset {
-    /// This reset, unless it says to be about somebody else.
-    ///
-    /// # Errors
-    /// It says so.
-    pub(crate) fn of(self, user_id: &str) -> Result<Self, Failure> {
-        if self.user_id.as_deref().is_some_and(|answered| answered != user_id) {
-            return Err(Failure::unreadable("the answer is about another user", self.request_id));
-        }
-        Ok(self)
-    }
-}
+/// The errors of the API (API reference, 2020-07-13), by the status they come with.
+const OWN_ERRORS: &[OwnError] = &[
+    (400, "ValidationException", Cause::Invalid),
+    (403, "AccessDeniedException", Cause::Denied),
+    (404, "ResourceNotFoundException", Cause::NoSuchUser),
+    (409, "ConflictException", Cause::Conflict),
+    (429, "ThrottlingException", Cause::Throttled),
+    (500, "InternalServerException", Cause::Server),
+];
+
+/// The longest password that is taken. The API's have 8 to 20 characters.
+const PASSWORD_LIMIT: usize = 256;
 
 /// The service, as this program uses it.
 #[derive(Clone, Debug)]
@@ -74,28 +73,6 @@ impl Client {
         self.connection.http().through()
     }
 
-    /// Resets one user's password with one request. Cancelling it after it was
-    /// polled leaves open whether it was executed.
-    ///
-    /// # Errors
-    /// Everything but a password that can be read.
-    #[allow(deprecated, reason = "the whole service is; see the README")]
-    pub(crate) async fn reset(&self, user_id: &str, token: &str) -> Result<Reset, Failure> {
-        let generation = self.signer().await?;
-        // On the heap at once: its state is large, and each future around it would copy it.
-        let call = Box::pin(self.sdk.reset_user_password().user_id(user_id).client_token(token).send());
-        let answer = self.within(call).await;
-        let answer = self.renewed(generation, answer)?;
-        let request_id = answer.request_id().map(str::to_owned);
-        match answer.temporary_password() {
-            Some(password) if !password.is_empty() => {
-                let user_id = answer.user_id().map(str::to_owned);
-                Ok(Reset { password: Password::new(password.to_owned()), request_id, user_id })
-            }
-            _ => Err(Failure::unreadable("the answer holds no password", request_id)),
-        }
-    }
-
     /// After an answer that says so, no longer uses the credentials it was for.
     fn renewed<T>(&self, generation: u64, answer: Result<T, Failure>) -> Result<T, Failure> {
         if let (Err(Failure { cause: Cause::Expired, .. }), Some(credentials)) =
@@ -119,7 +96,7 @@ impl Client {
     where
         E: sdk::error::ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let sort = |error| Failure::from_sdk(&error);
+        let sort = |error| Failure::from_sdk(&error, OWN_ERRORS);
         match self.connection.read_timeout() {
             None => call.await.map_err(sort),
             Some(limit) => match tokio::time::timeout(limit, call).await {
@@ -132,14 +109,39 @@ impl Client {
 
 /// A request that was not sent for want of credentials.
 fn no_credentials(error: &CredentialsError) -> Failure {
-    Failure {
-        cause: Cause::Credentials,
-        maybe_executed: false,
-        code: "NoCredentials".into(),
-        message: in_one_line(error),
-        request_id: None,
-        status: None,
-        retry_after: None,
-        said: Box::default(),
+    Failure::without_answer(Cause::Credentials, "NoCredentials", in_one_line(error))
+}
+
+impl Service for Client {
+    fn facts(&self) -> &'static ServiceFacts {
+        &FACTS
     }
+
+    #[allow(deprecated, reason = "the whole service is; see the README")]
+    async fn reset(&self, request: Request<'_>) -> Result<Reset, Failure> {
+        let generation = self.signer().await?;
+        let call =
+            self.sdk.reset_user_password().user_id(request.user_id).set_client_token(request.token.map(str::to_owned));
+        // On the heap at once: its state is large, and each future around it would copy it.
+        let answer = self.within(Box::pin(call.send())).await;
+        let answer = self.renewed(generation, answer)?;
+        let request_id = answer.request_id().map(|id| shorten(id, REQUEST_ID_LIMIT));
+        match answer.temporary_password().map(is_password) {
+            Some(true) => {
+                let password = Password::new(answer.temporary_password().unwrap_or_default().to_owned());
+                Ok(Reset { password, request_id, user_id: answer.user_id().map(str::to_owned) })
+            }
+            Some(false) => Err(Failure::unreadable("what the answer calls a password can't be one", request_id)),
+            None => Err(Failure::unreadable("the answer holds no password", request_id)),
+        }
+    }
+}
+
+/// Whether an answer's text can be a password: some characters, not too many,
+/// none of them a control character.
+fn is_password(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 4 * PASSWORD_LIMIT
+        && text.chars().count() <= PASSWORD_LIMIT
+        && !text.contains(char::is_control)
 }

@@ -3,7 +3,7 @@
 use aws_sdk_finspacedata as sdk;
 
 use super::Client;
-use crate::service::aws::Failure;
+use crate::service::Failure;
 use crate::service::aws::http::PAGE_LIMIT;
 
 /// What FinSpace tells of a user.
@@ -67,6 +67,9 @@ impl Client {
         let generation = self.signer().await?;
         let answer = self.within(self.sdk.get_user().user_id(user_id).send()).await;
         let user = self.renewed(generation, answer)?;
+        if user.user_id() != Some(user_id) {
+            return Err(Failure::unreadable("the answer is about no user, or another one", None));
+        }
         Ok(facts!(user, told(user.last_login_time())))
     }
 
@@ -79,26 +82,37 @@ impl Client {
     ///
     /// # Errors
     /// As for any request.
-    pub(crate) async fn users(&self, group: Option<&str>, next: Option<String>) -> Result<Page, Failure> {
+    pub(crate) async fn users(&self, group: Option<&str>, page: Option<String>) -> Result<Page, Failure> {
         let generation = self.signer().await?;
         match group {
             None => {
-                let call = self.sdk.list_users().max_results(PAGE).set_next_token(next);
+                let call = self.sdk.list_users().max_results(PAGE).set_next_token(page);
                 let answer = self.within(call.customize().config_override(self.long_answers()).send()).await;
                 let page: sdk::operation::list_users::ListUsersOutput = self.renewed(generation, answer)?;
+                if page.users.is_none() {
+                    return Err(Failure::unreadable("the answer holds no list of users", None));
+                }
                 let users = page.users().iter().map(|user| facts!(user, told(user.last_login_time()))).collect();
-                Ok(Page { users, next: page.next_token().map(str::to_owned) })
+                Ok(Page { users, next: next(page.next_token()) })
             }
             Some(group) => {
                 let call = self.sdk.list_users_by_permission_group().permission_group_id(group);
-                let call = call.max_results(PAGE).set_next_token(next).customize().config_override(self.long_answers());
+                let call = call.max_results(PAGE).set_next_token(page).customize().config_override(self.long_answers());
                 let answer = self.within(call.send()).await;
                 let page = self.renewed(generation, answer)?;
+                if page.users.is_none() {
+                    return Err(Failure::unreadable("the answer holds no list of users", None));
+                }
                 let users = page.users().iter().map(|user| facts!(user, None)).collect();
-                Ok(Page { users, next: page.next_token().map(str::to_owned) })
+                Ok(Page { users, next: next(page.next_token()) })
             }
         }
     }
+}
+
+/// The name of the next page, unless this was the last.
+fn next(token: Option<&str>) -> Option<String> {
+    token.filter(|token| !token.is_empty()).map(str::to_owned)
 }
 
 /// The API tells 0 where there is no time.

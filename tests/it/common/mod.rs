@@ -6,6 +6,8 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod hostile;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;

@@ -10,7 +10,8 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock, Reference};
+pub(crate) use governor::clock::Clock;
+use governor::clock::{DefaultClock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};

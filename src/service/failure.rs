@@ -1,0 +1,144 @@
+//! A request that failed, and what its answer proves about the user.
+//!
+//! Invariant: one function, [`Failure::proof`], decides what an answer proves.
+//! A doubt ends with a password, or with the service's own word that the user
+//! does not exist or can't be asked for; nothing else ends it.
+
+use std::time::Duration;
+
+/// The reason for which a request did not give what it was to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Cause {
+    /// The service asks for fewer requests.
+    Throttled,
+    /// The credentials were good once, or the clock is off: worth new ones.
+    Expired,
+    /// The credentials are missing or not accepted.
+    Credentials,
+    /// The caller may not do this.
+    Denied,
+    /// The service itself knows no such user.
+    NoSuchUser,
+    /// The service itself calls the request invalid.
+    Invalid,
+    /// The service itself says that somebody else is at it.
+    Conflict,
+    /// 5xx: the service failed, perhaps after doing it.
+    Server,
+    /// No connection stood.
+    Unreachable,
+    /// The request left, and no answer that can be read came back.
+    Lost,
+    /// A 2xx without a password that can be read.
+    Unreadable,
+    /// An answer that the service would not give: a redirect, or a refusal
+    /// without one of its codes.
+    Foreign,
+    /// The request can't be built, so none ever left.
+    NotBuilt,
+}
+
+/// What an answer proves about the user it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// No request of this batch has reset the user, this one or an earlier one.
+    NeverReset,
+    /// This request was not carried out; an earlier one may have been.
+    NotThisTime,
+    /// Nothing: the request may have been carried out.
+    Nothing,
+}
+
+impl Proof {
+    /// Whether the user is in doubt now, who was or was not `before`.
+    #[must_use]
+    pub(crate) fn in_doubt(self, before: bool) -> bool {
+        match self {
+            Self::NeverReset => false,
+            Self::NotThisTime => before,
+            Self::Nothing => true,
+        }
+    }
+}
+
+/// A request that failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{code}: {message}")]
+pub(crate) struct Failure {
+    /// What to make of it.
+    pub cause: Cause,
+    /// Whether the answer carries an error code of the service, which nobody
+    /// else on the way would send.
+    pub is_own: bool,
+    /// The service's error code, or our own word where there was none.
+    pub code: String,
+    /// What the service or the system said.
+    pub message: String,
+    /// The service's ID of the request.
+    pub request_id: Option<String>,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// How long the service asks to wait.
+    pub retry_after: Option<Duration>,
+    /// The service's own words, in full.
+    pub said: Box<Said>,
+}
+
+/// What an answer said of itself, as far as it did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Said {
+    /// Its error code.
+    pub code: Option<String>,
+    /// Its message.
+    pub message: Option<String>,
+}
+
+impl Failure {
+    /// A failure that came without an answer.
+    #[must_use]
+    pub(crate) fn without_answer(cause: Cause, code: &str, message: String) -> Self {
+        Self {
+            cause,
+            is_own: false,
+            code: code.into(),
+            message,
+            request_id: None,
+            status: None,
+            retry_after: None,
+            said: Box::default(),
+        }
+    }
+
+    /// A 2xx that holds no password: the reset was done and its answer lost.
+    #[must_use]
+    pub(crate) fn unreadable(message: &str, request_id: Option<String>) -> Self {
+        let failure = Self::without_answer(Cause::Unreadable, "UnreadableAnswer", message.into());
+        Self { request_id, status: Some(200), ..failure }
+    }
+
+    /// No answer within the read time-out.
+    #[must_use]
+    pub(crate) fn timed_out(limit: Duration) -> Self {
+        let message = format!("no answer within {limit:?} (--read-timeout)");
+        Self::without_answer(Cause::Lost, "ReadTimeout", message)
+    }
+
+    /// What this answer proves about the user.
+    ///
+    /// A refusal proves that its request was not carried out only in the
+    /// service's own words: whoever else stands on the way may refuse what was
+    /// carried out behind it. The exception is 429, which is said before any
+    /// work, whoever says it.
+    #[must_use]
+    pub(crate) fn proof(&self) -> Proof {
+        match self.cause {
+            Cause::NoSuchUser | Cause::Invalid => Proof::NeverReset,
+            Cause::Throttled | Cause::Unreachable | Cause::NotBuilt => Proof::NotThisTime,
+            Cause::Expired | Cause::Credentials | Cause::Denied | Cause::Conflict => {
+                // Without an answer there were no credentials, and nothing left.
+                if self.is_own || self.status.is_none() { Proof::NotThisTime } else { Proof::Nothing }
+            }
+            Cause::Server | Cause::Lost | Cause::Unreadable | Cause::Foreign => Proof::Nothing,
+        }
+    }
+}
