@@ -13,6 +13,7 @@ mod hostile;
 mod house;
 mod interop;
 mod interrupts;
+mod json_fields;
 mod keys;
 mod ledgers;
 mod ownership;

@@ -1,0 +1,68 @@
+//! The README's table of JSON fields is the program's: none is missing, none is invented.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde_json::Value;
+
+use crate::common::{Room, Simulator};
+
+/// Adds the fields of a value: `counts.rows`, `causes[].users`.
+fn fields(value: &Value, name: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (member, value) in members {
+                let dot = if name.is_empty() || name.ends_with('.') { "" } else { "." };
+                fields(value, &format!("{name}{dot}{member}"), found);
+            }
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            items.iter().for_each(|item| fields(item, &format!("{name}[]"), found));
+        }
+        _ => drop(found.insert(name.to_owned())),
+    }
+}
+
+/// The fields of each kind of JSON, as the README's table has them.
+fn told() -> BTreeMap<String, BTreeSet<String>> {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let section = text.split("\n### JSON\n").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a section");
+    let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in section.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [names, kinds, _] = cells[..] else { panic!("{row}") };
+        for kind in kinds.split(", ") {
+            let names = names.split(", ").map(|name| name.trim_matches('`').to_owned());
+            told.entry(kind.to_owned()).or_default().extend(names);
+        }
+    }
+    told
+}
+
+#[test]
+fn every_field_is_in_the_readme() {
+    let (simulator, room) = (Simulator::start(&[]), Room::new());
+    room.write("users.csv", "user_id\nann\nmissing-bob\nann\nkeep\n").write("keep.csv", "user_id\nkeep\n");
+    let command = &["users.csv", "-o", "out.csv", "--exclude", "keep.csv", "--summary"];
+    let run = |flags: &[&str]| room.reset(&simulator, &[&command[..], flags].concat());
+    run(&["run.json"]).expect(1);
+    let mut plan = room.unasked(&simulator, &[&command[..], &["plan.json", "--dry-run"]].concat());
+    assert!(plan.output().unwrap().status.success());
+    run(&["refused.json", "--no-headers", "--id-column", "9"]).expect(2);
+    let json = |name: &str| serde_json::from_str::<Value>(&room.read(name)).unwrap();
+    let status = room.run(&["status", "--state-dir", "state", "--format", "json"]).expect(0).stdout;
+    let kinds = [
+        ("summary", vec![json("run.json"), json("refused.json")]),
+        ("plan", vec![json("plan.json")]),
+        ("status", vec![serde_json::from_str(&status).unwrap()]),
+    ];
+    let told = told();
+    for (kind, values) in kinds {
+        let mut found = BTreeSet::new();
+        for value in values {
+            // `status` is a list of batches.
+            value.as_array().unwrap_or(&vec![value.clone()]).iter().for_each(|value| fields(value, "", &mut found));
+        }
+        assert_eq!(told[kind], found, "{kind}");
+    }
+}
