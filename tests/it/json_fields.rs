@@ -17,7 +17,9 @@ fn fields(value: &Value, name: &str, found: &mut BTreeSet<String>) {
             }
         }
         Value::Array(items) if items.iter().any(Value::is_object) => {
-            items.iter().for_each(|item| fields(item, &format!("{name}[]"), found));
+            for item in items {
+                fields(item, &format!("{name}[]"), found);
+            }
         }
         _ => drop(found.insert(name.to_owned())),
     }
@@ -42,10 +44,17 @@ fn told() -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn every_field_is_in_the_readme() {
     let (simulator, room) = (Simulator::start(&[]), Room::new());
-    room.write("users.csv", "user_id\nann\nmissing-bob\nann\nkeep\n").write("keep.csv", "user_id\nkeep\n");
+    room.write("users.csv", "user_id,boss\nann,lee\nmissing-bob,lee\nann,lee\nkeep,lee\n");
+    room.write("keep.csv", "user_id\nkeep\n");
+    room.run(&["keygen", "-o", "key.txt"]).expect(0);
+    let key = room.read("key.txt").lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
+    room.write("keys.csv", format!("boss,recipient\nlee,{key}\n"));
     let command = &["users.csv", "-o", "out.csv", "--exclude", "keep.csv", "--summary"];
     let run = |flags: &[&str]| room.reset(&simulator, &[&command[..], flags].concat());
     run(&["run.json"]).expect(1);
+    let handover =
+        ["handover", "out.csv", "--by", "boss", "--keys", "keys.csv", "-o", "handed", "--state-dir", "state"];
+    room.run(&handover).expect(0);
     let mut plan = room.unasked(&simulator, &[&command[..], &["plan.json", "--dry-run"]].concat());
     assert!(plan.output().unwrap().status.success());
     run(&["refused.json", "--no-headers", "--id-column", "9"]).expect(2);
@@ -59,9 +68,10 @@ fn every_field_is_in_the_readme() {
     let told = told();
     for (kind, values) in kinds {
         let mut found = BTreeSet::new();
-        for value in values {
-            // `status` is a list of batches.
-            value.as_array().unwrap_or(&vec![value.clone()]).iter().for_each(|value| fields(value, "", &mut found));
+        // `status` is a list of batches.
+        for value in values.iter().flat_map(|value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice))
+        {
+            fields(value, "", &mut found);
         }
         assert_eq!(told[kind], found, "{kind}");
     }
