@@ -59,6 +59,14 @@ pub(super) enum Error {
     /// Something the system refuses to every program: a thread, a socket.
     #[error("{0}: {1}; free some of the system's resources and run again")]
     System(&'static str, #[source] std::io::Error),
+    /// Standard output was never there.
+    #[error("standard output is closed, and what goes there would be lost; nothing was sent: redirect it to a file")]
+    StdoutClosed,
+    /// Fewer descriptors than connections want.
+    #[error(
+        "this process may have {limit} files open and wants about {want}; raise the limit with `ulimit -n {want}`, or lower --concurrency"
+    )]
+    Descriptors { limit: u64, want: u64 },
     /// Standard output is gone.
     #[error("standard output can't be written: {0}; run again with a reader that stays")]
     Stdout(#[source] std::io::Error),
@@ -87,7 +95,9 @@ impl Error {
             | Self::NotClosed
             | Self::ResetElsewhere(_)
             | Self::Plan(_)
-            | Self::System(..) => Exit::Unusable,
+            | Self::System(..)
+            | Self::StdoutClosed
+            | Self::Descriptors { .. } => Exit::Unusable,
         }
     }
 }

@@ -106,7 +106,25 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Whether the command's answer, or a secret, goes to standard output.
+fn writes_to_stdout(command: &Command) -> bool {
+    let is_dash = |path: &std::path::PathBuf| path.as_os_str() == "-";
+    match command {
+        Command::Run(args) => args.dry_run || args.output.as_ref().is_some_and(is_dash),
+        Command::Close(_) | Command::Handover(_) => false,
+        Command::Report(args) => is_dash(&args.output),
+        Command::Decrypt(args) => args.output.as_ref().is_none_or(is_dash),
+        Command::Keygen(args) => args.output.is_none(),
+        Command::ListUsers(args) => args.output.as_ref().is_none_or(is_dash),
+        Command::Man(args) => args.output.is_none(),
+        Command::Status(_) | Command::Simulator(_) | Command::Completions(_) | Command::ResetUserPassword(_) => true,
+    }
+}
+
 fn dispatch(command: Command, printer: &Printer) -> Result<Exit, Error> {
+    if process::descriptors::stdout_was_closed() && writes_to_stdout(&command) {
+        return Err(Error::StdoutClosed);
+    }
     match command {
         Command::Run(args) => block_on(run::run(*args, printer))?,
         Command::Status(args) => status::run(&args, printer),
@@ -127,6 +145,9 @@ fn dispatch(command: Command, printer: &Printer) -> Result<Exit, Error> {
 fn reset_user_password(args: awscli::ResetUserPasswordArgs, printer: &Printer) -> ExitCode {
     if args.debug {
         ui::log::start(printer, ui::log::EVERY_ANSWER, false);
+    }
+    if process::descriptors::stdout_was_closed() {
+        return awscli::refuse(&awscli::Refusal::general(Error::StdoutClosed.to_string()), printer);
     }
     match block_on(awscli::run(args, printer)) {
         Ok(code) => code,

@@ -1,6 +1,7 @@
 //! The process itself: its signals, its hardening, and the points where a test
 //! may have it die.
 
+pub(crate) mod descriptors;
 pub(crate) mod failpoint;
 pub(crate) mod files;
 pub(crate) mod signals;

@@ -6,6 +6,7 @@ mod bad_input;
 mod clock;
 mod common;
 mod conventions;
+mod delivery;
 mod environment;
 mod fault_points;
 mod handover;

@@ -8,6 +8,7 @@ use crate::commands::error::Error;
 use crate::engine::ledger::state_dir::StateDir;
 use crate::engine::results;
 use crate::engine::results::ownership::{Places, Replaces};
+use crate::process::descriptors;
 
 /// Makes sure that no output takes the place of an input, of the other output or
 /// of a ledger, and that the summary replaces nothing but a summary.
@@ -15,6 +16,8 @@ use crate::engine::results::ownership::{Places, Replaces};
 /// # Errors
 /// A place is taken, or its folder is not there.
 pub(super) fn check(args: &RunArgs) -> Result<(), Error> {
+    descriptors::check_enough(usize::from(args.concurrency))
+        .map_err(|(limit, want)| Error::Descriptors { limit, want })?;
     let mut places = Places::default();
     places.reads("the roster", &args.input)?;
     let inputs = [

@@ -108,8 +108,11 @@ impl Ledger {
             }
             return Ok(Due::Closed);
         }
-        // No password is older than the first run, which is quickly asked.
         let now = Millis::now();
+        if let Some(doubt) = self.clock_doubt(now)? {
+            return Ok(Due::Kept(doubt));
+        }
+        // No password is older than the first run, which is quickly asked.
         let first = self.one_time("SELECT min(started_at) FROM runs")?;
         if first.is_none_or(|at| now <= at.plus(PASSWORD_LIFE)) {
             return Ok(Due::Open);
@@ -118,9 +121,6 @@ impl Ledger {
             self.one_time("SELECT max(o.at) FROM passwords p JOIN outcomes o ON o.n = p.n WHERE o.status = 1")?;
         if newest.is_none_or(|at| now <= at.plus(PASSWORD_LIFE)) {
             return Ok(Due::Open);
-        }
-        if let Some(doubt) = self.clock_doubt(now)? {
-            return Ok(Due::Kept(doubt));
         }
         if let Some(left) = self.undelivered()? {
             return Ok(Due::Kept(format!(
@@ -137,7 +137,7 @@ impl Ledger {
         let newest = self.one_time(
             "SELECT max(at) FROM (SELECT max(started_at) at FROM runs UNION ALL SELECT max(ended_at) FROM runs
              UNION ALL SELECT max(at) FROM publications UNION ALL SELECT max(at) FROM claims
-             UNION ALL SELECT max(at) FROM outcomes)",
+             UNION ALL SELECT max(at) FROM paces)",
         )?;
         let Some(newest) = newest else { return Ok(None) };
         let wrong = now.plus(BEHIND) < newest || now > newest.plus(AHEAD);

@@ -268,7 +268,7 @@ pub(crate) struct Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.process.as_str(), self.host.as_str()) {
-            ("", _) => f.write_str("another process"),
+            ("", _) => f.write_str("process unknown"),
             (process, "") => write!(f, "process {process}"),
             (process, host) => write!(f, "process {process} on {host}"),
         }

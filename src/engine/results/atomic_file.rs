@@ -39,9 +39,10 @@ impl AtomicFile {
         remove(&hidden)?;
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let (file, name) = match openat(CWD, folder, flags, Mode::RUSR | Mode::WUSR) {
-            Ok(file) => (File::from(file), None),
+            // Without /proc it could never be given its name.
+            Ok(file) if fs::symlink_metadata(own_name(&file)).is_ok() => (File::from(file), None),
             // Not every file system has files without a name.
-            Err(_) => {
+            _ => {
                 let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&hidden)?;
                 (file, Some(TempPath::try_from_path(hidden)?))
             }
@@ -87,10 +88,14 @@ fn hidden(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Returns what a nameless file can be named by.
+fn own_name(file: &impl AsRawFd) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
 /// Gives a nameless file a name that is free.
 fn link(file: &File, path: &Path) -> io::Result<()> {
-    linkat(CWD, format!("/proc/self/fd/{}", file.as_raw_fd()), CWD, path, AtFlags::SYMLINK_FOLLOW)
-        .map_err(io::Error::from)
+    linkat(CWD, own_name(file), CWD, path, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
 }
 
 /// Removes a file that may not be there.
