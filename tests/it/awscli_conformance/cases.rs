@@ -53,6 +53,11 @@ const fn says(name: &'static str, answers: &'static [Answer], args: &'static [&'
     Case { server: Kind::Says(answers), ..case(name, args) }
 }
 
+/// A case without an endpoint: the proxy hears which host is asked for, and refuses.
+const fn proxied(name: &'static str) -> Case {
+    says(name, &[Answer::Http("403 Forbidden", "")], &["--user-id", "u"])
+}
+
 /// A case that ends in another message.
 const fn told(why: &'static str, code: i32, message: &'static str) -> Ours {
     Ours { why, code, message, stdout: "", requests: None }
@@ -64,6 +69,9 @@ const ODD: &[Answer] = &[Answer::Http("200 OK", r#"{"userId":"null","temporaryPa
 const THROTTLED: Answer = Answer::Typed("429 Too Many Requests", "ThrottlingException", r#"{"message":"Slow down"}"#);
 const BROKEN: Answer = Answer::Typed("500 Internal Server Error", "InternalServerException", r#"{"message":"Oops"}"#);
 
+const NAMED: &[&str] = &["--user-id", "u", "--endpoint-url", "{URL}"];
+const ELSEWHERE: &[&str] = &["--user-id", "u", "--endpoint-url", "http://finspace.test:81/v1"];
+const SIGNED: &str = "told before anything is sent, and which variable it is";
 const WORDS: &str = "the JMESPath library words it in its own way";
 const HELP: &str = "refused before the password is changed instead of after";
 
@@ -593,7 +601,176 @@ pub(super) static CASES: &[Case] = &[
         }),
         ..says("the profile's endpoint", OK, &["--user-id", "u"])
     },
+    // Regions.
+    Case { env: &[("AWS_REGION", "us-east-1 ")], ..case("a region with a blank", NAMED) },
+    Case { env: &[("AWS_REGION", "a.b")], ..case("a region with a dot", NAMED) },
+    Case { env: &[("AWS_REGION", "123")], ..case("a region of digits", NAMED) },
+    Case { env: &[("AWS_REGION", "-x")], ..case("a region that begins with a hyphen", NAMED) },
+    case("a region of the flag", &["--user-id", "u", "--endpoint-url", "{URL}", "--region", "us_east_1"]),
+    Case {
+        env: &[("AWS_REGION", "us-east-1\n")],
+        differs: Some(told("the region is told", 255, "Provided region_name 'us-east-1\n'")),
+        ..case("a region with a line end", NAMED)
+    },
+    Case { env: &[("AWS_REGION", "fips-us-east-1")], ..case("a pseudo-region signs for its region", NAMED) },
+    Case { env: &[("AWS_REGION", "us-east-1-fips")], ..proxied("a pseudo-region is FIPS") },
+    Case { env: &[("AWS_REGION", "aws-global")], ..proxied("a global region") },
+    Case { env: &[("AWS_REGION", "nowhere")], ..proxied("a region nobody knows") },
+    Case { env: &[("AWS_REGION", "cn-north-1")], ..proxied("a region in China") },
+    Case { env: &[("AWS_REGION", "cn-north")], ..proxied("no region in China") },
+    Case { env: &[("AWS_REGION", "us-gov-west-1")], ..proxied("a region of the government") },
+    Case { env: &[("AWS_REGION", "us-iso-east-1")], ..proxied("an isolated region") },
+    Case { env: &[("AWS_REGION", "us-isob-east-1")], ..proxied("a more isolated region") },
+    // FIPS and dual stack.
+    Case { env: &[("AWS_USE_FIPS_ENDPOINT", "true")], ..proxied("FIPS") },
+    Case { env: &[("AWS_USE_FIPS_ENDPOINT", "TRUE")], ..proxied("FIPS in capitals") },
+    Case { env: &[("AWS_USE_FIPS_ENDPOINT", "1")], ..proxied("1 is not true") },
+    Case { env: &[("AWS_USE_DUALSTACK_ENDPOINT", "true")], ..proxied("dual stack") },
+    Case {
+        env: &[("AWS_USE_FIPS_ENDPOINT", "true"), ("AWS_USE_DUALSTACK_ENDPOINT", "true")],
+        ..proxied("FIPS and dual stack")
+    },
+    Case { files: &[("config", "[default]\nuse_fips_endpoint = true\n")], ..proxied("the profile's FIPS") },
+    Case { files: &[("config", "[default]\nuse_dualstack_endpoint = True\n")], ..proxied("the profile's dual stack") },
+    Case {
+        files: &[("config", "[default]\nuse_fips_endpoint = true\n")],
+        env: &[("AWS_USE_FIPS_ENDPOINT", "false")],
+        ..proxied("the environment's FIPS beats the profile's")
+    },
+    Case {
+        files: &[("config", "[default]\nuse_fips_endpoint = true\n")],
+        env: &[("AWS_USE_FIPS_ENDPOINT", "")],
+        ..proxied("so does an empty one")
+    },
+    Case {
+        env: &[("AWS_USE_FIPS_ENDPOINT", "true"), ("AWS_USE_DUALSTACK_ENDPOINT", "true")],
+        ..case("a named endpoint beats FIPS and dual stack", NAMED)
+    },
+    Case {
+        env: &[("AWS_REGION", "us-iso-east-1"), ("AWS_USE_DUALSTACK_ENDPOINT", "true")],
+        ..proxied("no dual stack in an isolated region")
+    },
+    Case {
+        env: &[
+            ("AWS_REGION", "us-iso-east-1"),
+            ("AWS_USE_DUALSTACK_ENDPOINT", "true"),
+            ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ],
+        ..proxied("nor with FIPS")
+    },
+    // Proxies.
+    Case { env: &[("HTTP_PROXY", "{URL}")], ..says("a proxy", OK, ELSEWHERE) },
+    Case { env: &[("http_proxy", "{HOST}")], ..says("a proxy in lower case, without a scheme", OK, ELSEWHERE) },
+    Case { env: &[("Http_Proxy", "{URL}")], ..says("a proxy in mixed case", OK, ELSEWHERE) },
+    Case {
+        env: &[("HTTP_PROXY", "http://127.0.0.1:1"), ("http_proxy", "{URL}")],
+        ..says("the lower case wins", OK, ELSEWHERE)
+    },
+    Case {
+        env: &[("HTTP_PROXY", "http://127.0.0.1:1"), ("http_proxy", "")],
+        ..case("an empty one in lower case is none", NAMED)
+    },
+    Case {
+        env: &[("HTTP_PROXY", "http://127.0.0.1:1"), ("REQUEST_METHOD", "GET")],
+        ..case("a proxy in a CGI script is none", NAMED)
+    },
+    Case { env: &[("ALL_PROXY", "http://127.0.0.1:1")], ..case("a proxy for all is none", NAMED) },
+    Case { env: &[("HTTPS_PROXY", "http://127.0.0.1:1")], ..case("a proxy of the other scheme is none", NAMED) },
+    Case {
+        env: &[("HTTP_PROXY", "http://127.0.0.1:1"), ("NO_PROXY", "10.0.0.1, 127.0.0.1")],
+        ..case("no proxy for a host", NAMED)
+    },
+    Case { env: &[("HTTP_PROXY", "http://127.0.0.1:1"), ("no_proxy", "{HOST}")], ..case("no proxy for a port", NAMED) },
+    Case {
+        env: &[("HTTP_PROXY", "http://127.0.0.1:1"), ("NO_PROXY", ".0.0.1")],
+        ..case("no proxy for a domain", NAMED)
+    },
+    Case { env: &[("HTTP_PROXY", "http://127.0.0.1:1"), ("NO_PROXY", "*")], ..case("no proxy at all", NAMED) },
+    Case {
+        env: &[("HTTP_PROXY", "http://127.0.0.1:1"), ("NO_PROXY", "127.0.0.0/8"), ("AWS_MAX_ATTEMPTS", "1")],
+        ..case("no proxy for a network is not heeded", NAMED)
+    },
+    Case {
+        env: &[("HTTP_PROXY", "http://us:pw@127.0.0.1:1"), ("AWS_MAX_ATTEMPTS", "1")],
+        ..case("a proxy that is not there", NAMED)
+    },
+    Case {
+        env: &[("HTTPS_PROXY", "http://us:pw@127.0.0.1:1"), ("AWS_MAX_ATTEMPTS", "1")],
+        ..case("a proxy that is not there, for HTTPS", &["--user-id", "u"])
+    },
+    Case {
+        env: &[("HTTP_PROXY", "socks5://127.0.0.1:1"), ("AWS_MAX_ATTEMPTS", "1")],
+        differs: Some(told("another kind of proxy is told at once", 255, "the proxy \"http://socks5://127.0.0.1:1\"")),
+        ..case("a proxy of another kind", NAMED)
+    },
+    // What can't be signed with.
+    Case {
+        env: &[("AWS_ACCESS_KEY_ID", "AKIA\n"), ("AWS_MAX_ATTEMPTS", "1")],
+        differs: Some(told(SIGNED, 255, "the AWS_ACCESS_KEY_ID holds the character U+000A")),
+        ..case("a key with a line end", NAMED)
+    },
+    Case {
+        env: &[("AWS_SESSION_TOKEN", "t\r"), ("AWS_MAX_ATTEMPTS", "1")],
+        differs: Some(told(SIGNED, 255, "the AWS_SESSION_TOKEN holds the character U+000D")),
+        ..case("a token with a line end", NAMED)
+    },
+    Case {
+        env: &[("AWS_SECRET_ACCESS_KEY", "s\n")],
+        differs: Some(Ours {
+            requests: Some(1),
+            ..told(SIGNED, 255, "the AWS_SECRET_ACCESS_KEY holds the character U+000A")
+        }),
+        ..case("a secret with a line end", NAMED)
+    },
+    Case { env: &[("AWS_DEFAULT_PROFILE", "nope")], ..case("no such default profile", NAMED) },
+    Case {
+        without: &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
+        files: &[("config", "[default]\naws_access_key_id = AK\n")],
+        differs: Some(told("the SDK words it in its own way", 255, "the AWS credentials can't be loaded: ")),
+        ..case("half of a key in a file", NAMED)
+    },
+    Case {
+        files: &[(
+            "config",
+            "[default]\nservices = s\nendpoint_url = http://127.0.0.1:1\n[services s]\nfinspace_data =\n  endpoint_url = {URL}\n",
+        )],
+        differs: Some(Ours {
+            why: "2.9.19 is older than [services]",
+            code: 0,
+            message: "",
+            stdout: "{",
+            requests: Some(1),
+        }),
+        ..says("an endpoint of the services section", OK, &["--user-id", "u"])
+    },
     // The endpoint, TLS, signatures, time-outs.
+    case("an endpoint without a scheme, but with a port", &["--user-id", "u", "--endpoint-url", "127.0.0.1:80"]),
+    case("a host and a port alone", &["--user-id", "u", "--endpoint-url", "localhost:80"]),
+    case("no endpoint at all", &["--user-id", "u", "--endpoint-url", ""]),
+    case("an endpoint without a host", &["--user-id", "u", "--endpoint-url", "http://"]),
+    case("an endpoint with a blank", &["--user-id", "u", "--endpoint-url", "http://a b"]),
+    case("an endpoint with one slash", &["--user-id", "u", "--endpoint-url", "http:/127.0.0.1"]),
+    says("a slash at the end", OK, &["--user-id", "u", "--endpoint-url", "{URL}/v1/"]),
+    Case {
+        differs: Some(Ours {
+            why: "slashes at the end are one place",
+            code: 0,
+            message: "",
+            stdout: "{",
+            requests: Some(1),
+        }),
+        ..says("slashes at the end", OK, &["--user-id", "u", "--endpoint-url", "{URL}//"])
+    },
+    Case {
+        differs: Some(Ours {
+            why: "a password that no request would carry is refused",
+            code: 255,
+            message: "Invalid endpoint: http://***:***@127.0.0.1",
+            stdout: "",
+            requests: Some(0),
+        }),
+        ..says("a password in the endpoint", OK, &["--user-id", "u", "--endpoint-url", "http://u:p@{HOST}"])
+    },
     case("an endpoint without scheme", &["--user-id", "u", "--endpoint-url", "foo"]),
     Case {
         differs: Some(told("another scheme is told at once", 252, "Bad value for --endpoint-url \"foo://bar\"")),
