@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::awscli_conformance::server::{Answer, Kind, Server};
 use crate::common::{Ran, Room, Running, Simulator, closed_port, wait_until};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 43\r\n\r\n{\"userId\":\"u\",\"temporaryPassword\":\"p-4711\"}";
@@ -290,6 +291,61 @@ fn this_machine_is_never_proxied() {
     let room = Room::new();
     Ran::of(command(&room, &proxies).arg("--simulate").output().unwrap()).expect(0);
     assert_eq!((simulator.requests(), proxy.lines().len()), (1, 0));
+}
+
+/// A proxy that tunnels to one server, whoever is asked for.
+fn tunnel(to: &str) -> Wire {
+    let to = to.replace("localhost", "127.0.0.1");
+    Wire::start(move |client| {
+        let server = TcpStream::connect(&to)?;
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+        let (mut up, mut down) = (client.try_clone()?, server.try_clone()?);
+        let upwards = thread::spawn(move || std::io::copy(&mut up, &mut down));
+        let _ = std::io::copy(&mut &server, client);
+        let _ = upwards.join();
+        Err(std::io::ErrorKind::ConnectionAborted.into())
+    })
+}
+
+#[test]
+fn https_goes_through_a_tunnel() {
+    const ANSWERS: &[Answer] = &[Answer::Http("200 OK", r#"{"userId":"u","temporaryPassword":"p-4711"}"#)];
+    let server = Server::start(Kind::SaysOverTls(ANSWERS));
+    let proxy = tunnel(server.url.strip_prefix("https://").unwrap());
+    let login = format!("http://us:s3cret@{}", proxy.address());
+    // Nobody's certificate is good for that name.
+    let room = Room::new();
+    let mut unverified = command(&room, &[("AWS_ENDPOINT_URL", "https://finspace.test"), ("HTTPS_PROXY", &login)]);
+    Ran::of(unverified.arg("--no-verify-ssl").output().unwrap()).expect(0);
+    let room = Room::new();
+    let ran = run(&room, &[("AWS_ENDPOINT_URL", "https://finspace.test"), ("HTTPS_PROXY", &login)]);
+    assert!(ran.stderr.contains("CertificateError"), "{ran}");
+    // The AWS CLI's command asks the proxy for this machine too.
+    room.write("ca.pem", server.ca.as_deref().unwrap());
+    let words = ["reset-user-password", "--user-id", "u", "--ca-bundle", "ca.pem", "--endpoint-url", &server.url];
+    Ran::of(room.command(&words).env("HTTPS_PROXY", &login).output().unwrap()).expect(0);
+    let heads = proxy.heads.lock().unwrap().clone();
+    assert_eq!(heads.len(), 3, "{heads:?}");
+    assert!(heads.iter().all(|head| head.contains("Proxy-Authorization: Basic dXM6czNjcmV0")), "{heads:?}");
+    assert!(
+        heads[0].starts_with("CONNECT finspace.test:443 ") && heads[2].starts_with("CONNECT localhost:"),
+        "{heads:?}"
+    );
+    assert_eq!(server.seen().requests.len(), 2);
+}
+
+#[test]
+fn a_connect_time_out_counts_without_verification_too() {
+    // It lets everybody in and says nothing: the handshake hangs.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    for verify in [&["--no-verify-ssl"][..], &[]] {
+        let room = Room::new();
+        let mut command = command(&room, &[("AWS_ENDPOINT_URL", &endpoint)]);
+        let ran = Ran::of(command.args(["--connect-timeout", "0.3"]).args(verify).output().unwrap());
+        assert!(ran.stderr.contains("ConnectTimeout"), "{verify:?} {ran}");
+        assert_eq!(room.table("out.csv").count("unknown"), 0, "{ran}");
+    }
 }
 
 #[test]
