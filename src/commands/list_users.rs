@@ -76,7 +76,7 @@ pub(super) async fn run(args: ListUsersArgs, printer: &Printer) -> Result<Exit, 
     }
     let List { table, count, .. } = list;
     let bytes = table.into_inner().map_err(|error| PublishError::Write("the list".into(), error.into_error()))?;
-    deliver(&output, &bytes)?;
+    deliver(&output, |file, failed| file.write_all(&bytes).map_err(failed))?;
     if output.as_os_str() != "-" {
         printer.note(format!("{count} users: {}", output.display()));
     }

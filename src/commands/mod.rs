@@ -86,16 +86,27 @@ pub(crate) enum Command {
 pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
     process::harden();
     let cli = match awscli::plain_words::<Cli>(words.collect()) {
-        Ok(words) => Cli::parse_from(words),
-        Err(refusal) => return awscli::refuse(&refusal, &Printer::new(false)),
+        Ok(words) => match parse(words) {
+            Ok(cli) => cli,
+            Err(code) => return code,
+        },
+        Err(refusal) => {
+            let printer = Printer::new(false, false);
+            let code = awscli::refuse(&refusal, &printer);
+            printer.flush();
+            return code;
+        }
     };
-    let quiet = matches!(&cli.command, Command::Run(args) if args.quiet);
-    let printer = Printer::new(quiet);
-    match cli.command {
+    let (quiet, json) = match &cli.command {
+        Command::Run(args) => (args.quiet, args.log_format == LogFormat::Json),
+        _ => (false, false),
+    };
+    let printer = Printer::new(quiet, json);
+    let code = match cli.command {
         Command::ResetUserPassword(args) => reset_user_password(*args, &printer),
         command => {
             if let Command::Run(args) = &command {
-                ui::log::start(&printer, args.verbose, args.log_format == LogFormat::Json);
+                ui::log::start(&printer, args.verbose);
             }
             let exit = dispatch(command, &printer).unwrap_or_else(|error| {
                 printer.error(error.to_string());
@@ -103,7 +114,25 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
             });
             ExitCode::from(exit.code())
         }
-    }
+    };
+    printer.flush();
+    code
+}
+
+/// Reads a command line. Where machines read standard error, its fault is an
+/// object like every other line.
+fn parse(words: Vec<OsString>) -> Result<Cli, ExitCode> {
+    let wants_json = words.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json")
+        || words.iter().any(|word| word == "--log-format=json");
+    Cli::try_parse_from(words).map_err(|error| {
+        if !wants_json || !error.use_stderr() {
+            error.exit();
+        }
+        let printer = Printer::new(false, true);
+        let text = error.render().to_string();
+        printer.error(text.trim().trim_start_matches("error: "));
+        ExitCode::from(Exit::Unusable.code())
+    })
 }
 
 /// Whether the command's answer, or a secret, goes to standard output.
@@ -144,7 +173,7 @@ fn dispatch(command: Command, printer: &Printer) -> Result<Exit, Error> {
 /// Runs the island that keeps the AWS CLI's exit codes.
 fn reset_user_password(args: awscli::ResetUserPasswordArgs, printer: &Printer) -> ExitCode {
     if args.debug {
-        ui::log::start(printer, ui::log::EVERY_ANSWER, false);
+        ui::log::start(printer, ui::log::EVERY_ANSWER);
     }
     if process::descriptors::stdout_was_closed() {
         return awscli::refuse(&awscli::Refusal::general(Error::StdoutClosed.to_string()), printer);

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::commands::args::{LogFormat, StateArgs};
 use crate::commands::error::Error;
@@ -16,6 +17,9 @@ use crate::engine::ledger::{Doubt, HandoverState, Ledger, LedgerError, LedgerPat
 use crate::model::{BatchName, Counts, Millis, RowStatus, TOKEN_WINDOW};
 use crate::ui::Printer;
 use crate::ui::format::counted;
+
+/// The JSON form's name.
+const SCHEMA: &str = "finspace-reset/status/1";
 
 /// Flags of `status`.
 #[derive(Debug, Args)]
@@ -37,6 +41,7 @@ pub(crate) struct StatusArgs {
 #[derive(Serialize)]
 #[allow(missing_docs, reason = "the names are those of the JSON form")]
 pub(super) struct BatchStatus {
+    schema: &'static str,
     pub batch: String,
     pub target: String,
     pub state: &'static str,
@@ -47,12 +52,14 @@ pub(super) struct BatchStatus {
     running_on: Option<String>,
     undelivered: u64,
     pub counts: Counts,
+    #[serde(serialize_with = "doubt_for_machines")]
     pub in_doubt: Doubt,
     pub doubt_until: Option<String>,
     pub output: Option<String>,
     pub handover: Option<HandoverStatus>,
     written_at: Option<String>,
     last_error: Option<LastError>,
+    #[serde(serialize_with = "runs_for_machines")]
     pub runs: Vec<RunRecord>,
 }
 
@@ -61,14 +68,15 @@ pub(super) struct BatchStatus {
 pub(super) struct HandoverStatus {
     files: u64,
     users: u64,
-    waiting: u64,
+    pub waiting: u64,
     pub waiting_lines: Vec<u64>,
 }
 
 #[derive(Serialize)]
 struct LastError {
-    code: String,
-    message: String,
+    error_code: String,
+    error_message: String,
+    #[serde(rename = "input_line")]
     line: u64,
 }
 
@@ -91,6 +99,28 @@ fn list(args: &StatusArgs, batch: &BatchName, status: RowStatus, printer: &Print
     let text = csv.into_inner().map_err(|error| Error::Stdout(error.into_error()))?;
     printer.data(&String::from_utf8_lossy(&text)).map_err(Error::Stdout)?;
     Ok(Exit::Success)
+}
+
+/// The runs, with times as all others are.
+fn runs_for_machines<S: serde::Serializer>(runs: &[RunRecord], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(runs.iter().map(|run| {
+        json!({
+            "run": run.run,
+            "started_at": Millis(run.started_at).to_string(),
+            "pid": run.pid,
+            "host": run.host,
+            "identity": run.identity,
+            "ended_at": run.ended_at.map(|at| Millis(at).to_string()),
+            "exit_code": run.exit_code,
+            "ending": run.ending,
+        })
+    }))
+}
+
+fn doubt_for_machines<S: serde::Serializer>(doubt: &Doubt, to: S) -> Result<S::Ok, S::Error> {
+    let until = doubt.until.map(|until| Millis(until).to_string());
+    let Doubt { users, can_settle, in_flight, .. } = doubt;
+    json!({ "users": users, "can_settle": can_settle, "until": until, "in_flight": in_flight }).serialize(to)
 }
 
 /// Runs `finspace-reset status`.
@@ -130,7 +160,11 @@ pub(super) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Error> {
         (LogFormat::Text, None) if found.is_empty() && exit == Exit::Success => "no batches yet\n".into(),
         (LogFormat::Text, None) => table(&found),
     };
-    printer.data(&text).map_err(Error::Stdout)?;
+    match args.format {
+        LogFormat::Json => printer.data(&text),
+        LogFormat::Text => printer.show(&text),
+    }
+    .map_err(Error::Stdout)?;
     Ok(exit)
 }
 
@@ -181,6 +215,7 @@ impl BatchStatus {
             in_doubt.can_settle = in_doubt.can_settle.saturating_sub(in_doubt.in_flight);
         }
         Ok(Self {
+            schema: SCHEMA,
             batch: batch.to_string(),
             target: ledger.target()?,
             state: match closed_at {
@@ -200,7 +235,11 @@ impl BatchStatus {
             output: publication.as_ref().map(|file| file.path.clone()),
             handover: ledger.handover_state()?.map(HandoverStatus::from),
             written_at: publication.map(|file| Millis(file.at).to_string()),
-            last_error: ledger.last_error()?.map(|(code, message, line)| LastError { code, message, line }),
+            last_error: ledger.last_error()?.map(|(error_code, error_message, line)| LastError {
+                error_code,
+                error_message,
+                line,
+            }),
             runs: ledger.runs()?,
         })
     }
@@ -212,7 +251,7 @@ pub(super) fn ending(run: &RunRecord, going_on: bool) -> String {
     match (&run.ending, run.exit_code) {
         (Some(ending), Some(code)) => format!("exit {code}, {ending}"),
         _ if going_on => "going on".into(),
-        _ => "ended without a word".into(),
+        _ => "crashed or was killed".into(),
     }
 }
 
@@ -289,8 +328,8 @@ fn detail(batch: &BatchStatus) -> String {
     if let Some(handover) = &batch.handover {
         lines.push(("handed over", handover.to_string()));
     }
-    if let Some(LastError { code, message, line }) = &batch.last_error {
-        lines.push(("last error", format!("line {line}: {code}: {message}")));
+    if let Some(LastError { error_code, error_message, line }) = &batch.last_error {
+        lines.push(("last error", format!("line {line}: {error_code}: {error_message}")));
     }
     for run in &batch.runs {
         let end = ending(run, batch.running.is_some());

@@ -5,8 +5,11 @@
 
 pub(crate) mod format;
 pub(crate) mod log;
+mod pen;
 mod printer;
 mod progress;
+mod terminal;
 
-pub(crate) use printer::{Printer, can_draw};
+pub(crate) use printer::Printer;
 pub(crate) use progress::{Progress, Show};
+pub(crate) use terminal::can_draw;

@@ -1,15 +1,18 @@
 //! The one printer: standard output, standard error, and the bar on it.
 //!
-//! Invariant: nothing else in the program prints. Off a terminal no control
-//! character is written, and on one none that came from outside. A reader that went away is a wish to end, not a panic.
+//! Invariant: nothing else in the program prints. Every line for people goes
+//! through [`visible_lines`], so that no word from outside moves a cursor or
+//! hides another; where machines read, every line on standard error is a JSON
+//! object. A reader that went away is a wish to end, not a panic.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use indicatif::ProgressBar;
+use serde_json::{Map, Value};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::model::{visible, visible_lines};
+use super::pen::Pen;
+use crate::model::{Millis, visible, visible_lines};
 use crate::process::signals::Shutdown;
 
 /// How many warnings a quiet printer keeps.
@@ -19,51 +22,87 @@ const KEPT: usize = 100;
 #[derive(Clone, Debug)]
 pub(crate) struct Printer {
     inner: Arc<Mutex<Inner>>,
+    pub(super) pen: Pen,
 }
 
 #[derive(Debug)]
-pub(super) struct Inner {
+struct Inner {
     quiet: bool,
+    /// Whether machines read standard error.
+    json: bool,
+    /// What each JSON line tells of the run: its batch and number.
+    context: Map<String, Value>,
     /// Warnings that a quiet printer shows only if the command fails.
     kept: Vec<String>,
-    pub(super) bar: Option<ProgressBar>,
-    shutdown: Option<Shutdown>,
 }
+
+/// What a line on standard error is, for machines.
+#[derive(Clone, Copy)]
+struct Kind {
+    level: &'static str,
+    event: &'static str,
+    /// What stands before it for people.
+    prefix: &'static str,
+}
+
+const NOTE: Kind = Kind { level: "info", event: "note", prefix: "" };
+const ALERT: Kind = Kind { level: "warn", event: "alert", prefix: "" };
+const WARNING: Kind = Kind { level: "warn", event: "warning", prefix: "warning: " };
+const ERROR: Kind = Kind { level: "error", event: "error", prefix: "error: " };
+const APART: Kind = Kind { level: "error", event: "error", prefix: "\n" };
+const QUESTION: Kind = Kind { level: "info", event: "question", prefix: "" };
 
 impl Printer {
     /// A printer for this process; a quiet one prints errors alone.
     #[must_use]
-    pub(crate) fn new(quiet: bool) -> Self {
-        Self { inner: Arc::new(Mutex::new(Inner { quiet, kept: Vec::new(), bar: None, shutdown: None })) }
+    pub(crate) fn new(quiet: bool, json: bool) -> Self {
+        let inner = Inner { quiet, json, context: Map::new(), kept: Vec::new() };
+        Self { inner: Arc::new(Mutex::new(inner)), pen: Pen::start() }
     }
 
     /// Whom to tell that nobody reads any more.
     pub(crate) fn tell(&self, shutdown: &Shutdown) {
-        self.lock().shutdown = Some(shutdown.clone());
+        self.pen.tell(shutdown);
+    }
+
+    /// Names the batch in each JSON line from here on.
+    pub(crate) fn in_batch(&self, batch: &str) {
+        self.lock().context.insert("batch".into(), batch.into());
+    }
+
+    /// Names the run's number in each JSON line from here on.
+    pub(crate) fn in_run(&self, run: i64) {
+        self.lock().context.insert("run".into(), run.into());
+    }
+
+    /// Whether each line on standard error is a JSON object.
+    #[must_use]
+    pub(crate) fn is_json(&self) -> bool {
+        self.lock().json
     }
 
     /// A line for people, on standard error.
     pub(crate) fn note(&self, line: impl AsRef<str>) {
         if !self.lock().quiet {
-            self.say(line.as_ref());
+            self.print(NOTE, line.as_ref());
         }
     }
 
     /// A warning. A quiet printer keeps it until the command fails.
     pub(crate) fn warning(&self, text: impl AsRef<str>) {
-        let line = format!("warning: {}", text.as_ref());
         let mut inner = self.lock();
         if !inner.quiet {
             drop(inner);
-            self.say(&line);
+            self.print(WARNING, text.as_ref());
         } else if inner.kept.len() < KEPT {
-            inner.kept.push(line);
+            inner.kept.push(text.as_ref().to_owned());
         }
     }
 
     /// A line that somebody must see at once, also where quiet was asked for.
     pub(crate) fn alert(&self, line: impl AsRef<str>) {
-        self.say(line.as_ref());
+        self.print(ALERT, line.as_ref());
+        self.flush();
     }
 
     /// The lines that a run comes to; a quiet printer shows those of a failure
@@ -73,7 +112,8 @@ impl Printer {
             self.release();
         }
         if failed || !self.lock().quiet {
-            self.say(&lines.join("\n"));
+            let level = if failed { "error" } else { "info" };
+            self.print(Kind { level, event: "summary", prefix: "" }, &lines.join("\n"));
         }
     }
 
@@ -81,19 +121,21 @@ impl Printer {
     fn release(&self) {
         let kept = std::mem::take(&mut self.lock().kept);
         for line in kept {
-            self.say(&line);
+            self.print(WARNING, &line);
         }
     }
 
     /// An error, on standard error, also where quiet was asked for.
     pub(crate) fn error(&self, text: impl AsRef<str>) {
         self.release();
-        self.say(&format!("error: {}", text.as_ref()));
+        self.print(ERROR, text.as_ref());
+        self.flush();
     }
 
     /// An error in somebody else's words, after a blank line, on standard error.
     pub(crate) fn apart(&self, text: impl AsRef<str>) {
-        self.err(&format!("\n{}", text.as_ref()));
+        self.print(APART, text.as_ref());
+        self.flush();
     }
 
     /// Data, on standard output.
@@ -107,49 +149,67 @@ impl Printer {
         stdout.flush()
     }
 
+    /// Text for people, on standard output.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub(crate) fn show(&self, text: &str) -> io::Result<()> {
+        self.data(&visible_lines(text))
+    }
+
     /// Asks a question on standard error and reads a line from standard input.
     ///
     /// # Errors
     /// The terminal is gone.
-    #[allow(clippy::unused_self, reason = "the printer owns the stream")]
     pub(crate) fn ask(&self, question: &str) -> io::Result<String> {
-        {
-            // Held no longer: somebody else may have to speak while the answer is awaited.
-            let mut stderr = io::stderr().lock();
-            write!(stderr, "{}", visible(question))?;
-            stderr.flush()?;
+        if self.is_json() {
+            self.print(QUESTION, question);
+        } else {
+            self.pen.write(visible_lines(question).into_owned());
         }
+        self.flush();
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
         Ok(answer.trim().to_owned())
     }
 
-    /// Prints lines with what can't be seen escaped: file names and a service's
-    /// words may hold anything.
-    fn say(&self, lines: &str) {
-        self.err(&visible_lines(lines));
+    /// Waits until what was printed is written, if somebody reads it.
+    pub(crate) fn flush(&self) {
+        self.pen.flush();
     }
 
-    fn err(&self, line: &str) {
-        let inner = self.lock();
-        let print = || writeln!(io::stderr().lock(), "{line}");
-        let printed = inner.bar.as_ref().map_or_else(print, |bar| bar.suspend(print));
-        inner.heed(&printed);
+    fn print(&self, kind: Kind, text: &str) {
+        if self.is_json() {
+            self.object(kind.level, kind.event, [("message".to_owned(), Value::from(text))]);
+        } else {
+            self.pen.write(format!("{}{}\n", kind.prefix, visible_lines(text)));
+        }
     }
 
-    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+    /// A line for machines.
+    pub(super) fn object(&self, level: &str, event: &str, fields: impl IntoIterator<Item = (String, Value)>) {
+        let mut object = Map::new();
+        object.insert("time".into(), Millis::now().to_string().into());
+        object.insert("level".into(), level.into());
+        object.insert("event".into(), event.into());
+        object.extend(self.lock().context.clone());
+        object.extend(fields);
+        let text = Value::Object(object).to_string();
+        // JSON lets through what a terminal obeys; inside its strings this is the same text.
+        let escape = |c: char| match c {
+            c if !c.is_ascii() && !matches!(visible(c.encode_utf8(&mut [0; 4])), std::borrow::Cow::Borrowed(_)) => {
+                c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+            }
+            '\u{7f}' => "\\u007f".to_owned(),
+            c => c.to_string(),
+        };
+        let text = if text.is_ascii() && !text.contains('\u{7f}') { text } else { text.chars().map(escape).collect() };
+        self.pen.write(text + "\n");
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         // A panic while printing leaves nothing half-done that matters.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    fn heed(&self, printed: &io::Result<()>) {
-        if let (Err(error), Some(shutdown)) = (printed, &self.shutdown)
-            && error.kind() == io::ErrorKind::BrokenPipe
-        {
-            shutdown.lost_reader();
-        }
     }
 }
 
@@ -169,7 +229,8 @@ impl Write for LogLine {
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        self.0.err(String::from_utf8_lossy(&self.1).trim_end());
+        let line = String::from_utf8_lossy(&self.1);
+        self.0.pen.write(visible_lines(line.trim_end()).into_owned() + "\n");
     }
 }
 
@@ -179,18 +240,4 @@ impl<'a> MakeWriter<'a> for Printer {
     fn make_writer(&'a self) -> LogLine {
         LogLine(self.clone(), Vec::new())
     }
-}
-
-/// Whether a stream is a terminal that can draw.
-#[must_use]
-pub(crate) fn can_draw() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-}
-
-/// Whether standard error may be coloured.
-#[must_use]
-pub(super) fn may_colour() -> bool {
-    can_draw()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        && std::env::var_os("CLICOLOR").is_none_or(|value| value != "0")
 }

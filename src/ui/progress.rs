@@ -1,15 +1,31 @@
 //! Progress of a run: a bar on a terminal, else a line now and then.
+//!
+//! Invariant: whatever the width, a field is shown whole or not at all, and bad
+//! news goes before all else.
 
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
 
 use super::format::{human, pace};
-use super::printer::{Printer, may_colour};
+use super::printer::Printer;
 use crate::model::{Pause, Tally};
 
 /// How often a line is printed where no bar can be drawn.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// How often the bar is drawn at most.
+const DRAW_EVERY: Duration = Duration::from_millis(100);
+
+/// The shortest wait that is told.
+const WORTH_TELLING: Duration = Duration::from_secs(2);
+
+/// The lengths a bar may have, the longest first; where none fits there is none.
+const BARS: [usize; 4] = [24, 16, 8, 0];
+
+/// The width taken for a terminal that does not tell its own.
+const UNKNOWN_WIDTH: usize = 160;
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,76 +44,243 @@ pub(crate) struct Progress {
     show: Show,
     total: u64,
     started: Instant,
-    last_line: Instant,
+    last: Option<Instant>,
 }
 
 impl Progress {
     /// Starts to show a run of `total` users.
     #[must_use]
     pub(crate) fn start(printer: &Printer, show: Show, total: u64) -> Self {
-        if show == Show::Bar {
-            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
-            let colour = if may_colour() { ".green" } else { "" };
-            let template = format!("{{bar:24{colour}}} {{human_pos}}/{{human_len}} {{wide_msg}}");
-            if let Ok(style) = ProgressStyle::with_template(&template) {
-                bar.set_style(style.progress_chars("━╸─"));
-            }
-            printer.lock().bar = Some(bar);
-        }
+        let show = if show == Show::Bar && printer.is_json() { Show::Lines } else { show };
         let now = Instant::now();
-        Self { printer: printer.clone(), show, total, started: now, last_line: now }
+        // The first line comes when there is something to tell; the bar at once.
+        Self { printer: printer.clone(), show, total, started: now, last: (show == Show::Lines).then_some(now) }
     }
 
     /// Brings the display up to date.
     pub(crate) fn show(&mut self, tally: &Tally) {
-        match self.show {
-            Show::Nothing => {}
-            Show::Bar => {
-                if let Some(bar) = &self.printer.lock().bar {
-                    bar.set_position(tally.done);
-                    bar.set_message(self.words(tally));
-                }
-            }
-            Show::Lines => {
-                if self.last_line.elapsed() >= LINE_EVERY {
-                    self.last_line = Instant::now();
-                    self.printer.note(format!("{}/{} {}", tally.done, self.total, self.words(tally)));
-                }
-            }
+        let every = match self.show {
+            Show::Nothing => return,
+            Show::Bar => DRAW_EVERY,
+            Show::Lines => LINE_EVERY,
+        };
+        if self.last.is_some_and(|last| last.elapsed() < every) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        let words = Words::new(tally, self.total, self.started.elapsed());
+        if self.show == Show::Bar {
+            let (bar, text) = words.fit(width());
+            self.printer.pen.draw(bar, text);
+        } else if self.printer.is_json() {
+            self.printer.object("info", "progress", words.object());
+        } else {
+            self.printer.note(words.all());
         }
     }
 
     /// Takes the bar away.
     pub(crate) fn finish(self) {
-        if let Some(bar) = self.printer.lock().bar.take() {
-            bar.finish_and_clear();
+        if self.show == Show::Bar {
+            self.printer.pen.erase();
+        }
+    }
+}
+
+/// The terminal's width in columns.
+fn width() -> usize {
+    match rustix::termios::tcgetwinsize(std::io::stderr().as_fd()) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        _ => UNKNOWN_WIDTH,
+    }
+}
+
+/// A field of the progress.
+struct Field {
+    text: String,
+    /// The lower, the more it is wanted.
+    rank: u8,
+}
+
+/// How far a run has come.
+struct Words<'a> {
+    tally: &'a Tally,
+    total: u64,
+    rate: f64,
+    eta: Option<Duration>,
+}
+
+impl<'a> Words<'a> {
+    fn new(tally: &'a Tally, total: u64, elapsed: Duration) -> Self {
+        #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+        let rate = tally.done as f64 / elapsed.as_secs_f64().max(0.001);
+        #[allow(clippy::cast_precision_loss, reason = "a time for people")]
+        let left = total.saturating_sub(tally.done) as f64 / rate;
+        let eta = (rate > 0.0).then(|| Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX));
+        Self { tally, total, rate, eta }
+    }
+
+    /// The fields in the order in which they stand.
+    fn fields(&self) -> Vec<Field> {
+        let Tally { reset, failed, unknown, retried, throttled, rate_found, .. } = *self.tally;
+        let bad = |count: u64, word: &str, rank, idle| Field {
+            text: format!("{word} {count}"),
+            rank: if count > 0 { rank } else { idle },
+        };
+        let eta = self.eta.map_or_else(|| "?".to_owned(), human);
+        let mut fields = vec![
+            bad(failed, "failed", 0, 6),
+            bad(unknown, "unknown", 1, 7),
+            bad(throttled, "throttled", 2, 8),
+            Field { text: format!("ok {reset}"), rank: 4 },
+            Field { text: format!("eta {eta}"), rank: 3 },
+            Field { text: format!("{:.1}/s", self.rate), rank: 5 },
+            Field { text: format!("retried {retried}"), rank: 9 },
+        ];
+        let pause = match self.tally.pause {
+            // What is over in a moment need not be read.
+            Some(Pause::Asked(left)) if left >= WORTH_TELLING => {
+                Some(format!("waiting {} as the service asks (Retry-After)", human(left)))
+            }
+            Some(Pause::BackOff(left)) if left >= WORTH_TELLING => Some(format!("next try in {}", human(left))),
+            _ => None,
+        };
+        fields.extend(pause.map(|text| Field { text: format!("· {text}"), rank: 2 }));
+        if let Some(found) = rate_found {
+            fields.push(Field { text: format!("service takes {}", pace(found)), rank: 10 });
+        }
+        fields
+    }
+
+    /// The bar and the words that fit into so many columns.
+    fn fit(&self, width: usize) -> (String, String) {
+        // The last column makes some terminals break the line.
+        let width = width.saturating_sub(1);
+        let head = format!("{}/{}", self.tally.done, self.total);
+        let mut fields = self.fields();
+        let length = |field: &Field| field.text.chars().count() + 1;
+        let urgent: usize = fields.iter().filter(|field| field.rank <= 3).map(length).sum();
+        let fits = |bar: &&usize| **bar + 1 + head.len() + urgent <= width && **bar * 4 <= width;
+        let bar = BARS.iter().find(fits).copied().unwrap_or(0);
+        let mut room = width.saturating_sub(head.len() + if bar > 0 { bar + 1 } else { 0 });
+        let mut ranks: Vec<(u8, usize)> = fields.iter().map(|field| (field.rank, length(field))).collect();
+        ranks.sort_unstable();
+        // Nothing less wanted takes the place of what does not fit.
+        let mut last = None;
+        for (rank, length) in ranks {
+            if length > room {
+                break;
+            }
+            room -= length;
+            last = Some(rank);
+        }
+        fields.retain(|field| last.is_some_and(|last| field.rank <= last));
+        let words = fields.iter().map(|field| field.text.as_str());
+        let words = std::iter::once(head.as_str()).chain(words).collect::<Vec<_>>().join(" ");
+        (self.bar(bar), words)
+    }
+
+    /// The bar, and a blank behind it.
+    fn bar(&self, length: usize) -> String {
+        if length == 0 {
+            return String::new();
+        }
+        let length = length as u64;
+        let done = (self.tally.done.min(self.total) * length).checked_div(self.total).unwrap_or(length);
+        (0..length)
+            .map(|at| match at {
+                _ if at < done => '━',
+                _ if at == done => '╸',
+                _ => '─',
+            })
+            .chain([' '])
+            .collect()
+    }
+
+    /// Everything, in a line.
+    fn all(&self) -> String {
+        let fields: Vec<String> = self.fields().into_iter().map(|field| field.text).collect();
+        format!("{}/{} {}", self.tally.done, self.total, fields.join(" "))
+    }
+
+    /// Everything, for machines.
+    fn object(&self) -> Vec<(String, Value)> {
+        let tally = self.tally;
+        let numbers = [
+            ("users", self.total),
+            ("done", tally.done),
+            ("succeeded", tally.reset),
+            ("failed", tally.failed),
+            ("unknown", tally.unknown),
+            ("requests", tally.requests),
+            ("retried", tally.retried),
+            ("throttled", tally.throttled),
+        ];
+        let mut fields = vec![("message".to_owned(), self.all().into())];
+        fields.extend(numbers.map(|(name, number)| (name.to_owned(), number.into())));
+        fields.push(("users_per_second".into(), self.rate.into()));
+        fields.push(("seconds_left".into(), self.eta.map(|left| left.as_secs()).into()));
+        fields
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BAD: Tally = Tally {
+        done: 12_345,
+        reset: 12_000,
+        failed: 345,
+        unknown: 12,
+        reset_again: 0,
+        in_flight: 16,
+        requests: 20_000,
+        retried: 4_000,
+        throttled: 3_999,
+        sending: Duration::ZERO,
+        rate_found: Some(512.0),
+        pause: None,
+    };
+
+    fn shown(tally: &Tally, width: usize) -> String {
+        let (bar, words) = Words::new(tally, 1_000_000, Duration::from_secs(100)).fit(width);
+        let line = bar + &words;
+        assert!(line.chars().count() < width.max(20), "{width}: {line}");
+        line
+    }
+
+    #[test]
+    fn bad_news_is_whole_at_every_width() {
+        for width in [60, 80, 120, 200] {
+            let line = shown(&BAD, width);
+            for part in ["12345/1000000", "failed 345", "unknown 12", "throttled 3999"] {
+                assert!(line.contains(part), "{width}: {line}");
+            }
+        }
+        for width in [80, 120] {
+            assert!(shown(&BAD, width).contains("eta 2h 13m"), "{}", shown(&BAD, width));
+        }
+        assert!(shown(&BAD, 200).contains("ok 12000") && shown(&BAD, 200).contains("service takes 512/s"));
+    }
+
+    #[test]
+    fn no_field_is_ever_cut() {
+        let whole = Words::new(&BAD, 1_000_000, Duration::from_secs(100)).all();
+        for width in 20..200 {
+            let line = shown(&BAD, width);
+            let words = line.trim_start_matches(['━', '╸', '─', ' ']);
+            for word in words.split(' ') {
+                assert!(whole.split(' ').any(|known| known == word), "{width}: {line}");
+            }
         }
     }
 
-    fn words(&self, tally: &Tally) -> String {
-        #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
-        let rate = tally.done as f64 / self.started.elapsed().as_secs_f64().max(0.001);
-        let eta = if rate > 0.0 && tally.done > 0 {
-            #[allow(clippy::cast_precision_loss, reason = "a time for people")]
-            let left = self.total.saturating_sub(tally.done) as f64 / rate;
-            human(Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX))
-        } else {
-            "?".into()
-        };
-        let found = tally.rate_found.map(|rate| format!(" (service takes {})", pace(rate))).unwrap_or_default();
-        let pause = match tally.pause {
-            // What is over in a moment need not be read.
-            Some(Pause::Asked(left)) if left >= Duration::from_secs(2) => {
-                format!(" · waiting {} as the service asks (Retry-After)", human(left))
-            }
-            Some(Pause::BackOff(left)) if left >= Duration::from_secs(2) => {
-                format!(" · next try in {}", human(left))
-            }
-            _ => String::new(),
-        };
-        format!(
-            "{rate:.1}/s{found} eta {eta} · ok {} failed {} unknown {} retried {} throttled {}{pause}",
-            tally.reset, tally.failed, tally.unknown, tally.retried, tally.throttled
-        )
+    #[test]
+    fn good_news_has_the_room_that_no_bad_news_takes() {
+        let good = Tally { failed: 0, unknown: 0, throttled: 0, ..BAD };
+        let line = shown(&good, 60);
+        assert!(line.contains("ok 12000") && line.contains("eta") && line.contains('━'), "{line}");
+        assert!(shown(&good, 120).contains("failed 0 unknown 0"), "{}", shown(&good, 120));
     }
 }

@@ -17,6 +17,7 @@ mod interrupts;
 mod json_fields;
 mod keys;
 mod ledgers;
+mod machines;
 mod ownership;
 mod packaging;
 mod properties;

@@ -80,3 +80,116 @@ fn a_file_in_the_way_stays_and_an_unknown_batch_is_told() {
     assert_eq!(room.read("page.html"), "mine");
     room.run(&["report", "nobody", "--state-dir", "state", "-o", "-"]).expect(2).says("nobody");
 }
+
+/// Opens the page in a frame of `width` pixels and returns what a script sees.
+fn browse(room: &Room, page: &str, width: u32, dark: bool) -> serde_json::Value {
+    let quoted = page.replace('&', "&amp;").replace('"', "&quot;");
+    let script = r"
+onload = () => {
+  const frame = document.querySelector('iframe'), page = frame.contentDocument, view = frame.contentWindow;
+  const light = c => { const [r, g, b] = c.map(v => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
+    return .2126 * r + .7152 * g + .0722 * b; };
+  const parse = c => (c.match(/[\d.]+/g) || []).map(Number);
+  const ground = e => { for (; e; e = e.parentElement) { const c = parse(view.getComputedStyle(e).backgroundColor);
+    if (c.length == 3 || c[3] > 0) return c.slice(0, 3); } return [255, 255, 255]; };
+  let worst = 99, where = '';
+  for (const e of page.querySelectorAll('body *')) {
+    const own = [...e.childNodes].some(n => n.nodeType == 3 && n.data.trim());
+    const style = view.getComputedStyle(e);
+    if (!own || style.display == 'none' || !e.getClientRects().length) continue;
+    const [a, b] = [light(parse(e.closest('svg') ? style.fill : style.color).slice(0, 3)), light(ground(e))].sort((x, y) => y - x);
+    const ratio = (a + .05) / (b + .05);
+    if (ratio < worst) { worst = ratio; where = e.tagName + ': ' + e.textContent.slice(0, 40); }
+  }
+  const wide = [...page.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > view.innerWidth + 1 && !e.closest('svg, thead'))
+    .map(e => e.tagName + ' ' + e.textContent.slice(0, 40));
+  const bars = [...page.querySelectorAll('svg rect')].filter(e => e.getClientRects().length).map(e => view.getComputedStyle(e).fill);
+  document.body.textContent = 'RESULT' + JSON.stringify({
+    scroll: page.documentElement.scrollWidth, inner: view.innerWidth, worst, where, wide, bars: [...new Set(bars)],
+    back: view.getComputedStyle(page.body).backgroundColor,
+    tables: [...page.querySelectorAll('table')].every(t => t.caption && [...t.querySelectorAll('th')].every(h => h.scope == 'col')),
+    pictures: [...page.querySelectorAll('svg')].every(s => s.getAttribute('role') == 'img' && s.getAttribute('aria-label')),
+    lang: page.documentElement.lang, requests: performance.getEntriesByType('resource').length }) + 'END';
+};";
+    let frame = format!("<iframe style=\"width:{width}px;height:3000px;border:0\" srcdoc=\"{quoted}\"></iframe>");
+    room.write("harness.html", format!("<!DOCTYPE html><script>{script}</script>{frame}"));
+    let scheme = format!("--blink-settings=preferredColorScheme={}", u8::from(!dark));
+    let mut command = std::process::Command::new("chromium");
+    command
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--virtual-time-budget=5000"])
+        .args([&scheme, "--window-size=1400,3200", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", room.path("chromium").display()))
+        .arg(format!("file://{}", room.path("harness.html").display()))
+        .env("HOME", room.path(""));
+    let ran = command.output().expect("chromium runs");
+    let text = String::from_utf8_lossy(&ran.stdout);
+    let result = text.rsplit_once("RESULT{").and_then(|(_, rest)| rest.split_once("}END"));
+    let (json, _) = result.unwrap_or_else(|| panic!("{text}\n{}", String::from_utf8_lossy(&ran.stderr)));
+    serde_json::from_str(&format!("{{{json}}}").replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">"))
+        .unwrap()
+}
+
+#[test]
+fn a_browser_shows_the_page_on_a_telephone_in_the_dark_and_to_everyone() {
+    if !crate::interop::have(&["chromium"]) {
+        return;
+    }
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    batch(&room, &simulator);
+    let key = room.run(&["keygen", "-o", "key"]).expect(0).stderr;
+    room.write(
+        "keys.csv",
+        format!(
+            "user_id,recipient\n{}",
+            ["u-1", "u-2", "missing-1", "missing-2", "missing-3", "much-too-long-to-be-a-user-of-ours"]
+                .map(|user| format!("{user},{}\n", key.split_whitespace().last().unwrap()))
+                .concat()
+        ),
+    );
+    let hand =
+        ["handover", "out<b>.csv", "--by", "user_id", "--keys", "keys.csv", "-o", "desk", "--state-dir", "state"];
+    room.run(&hand).expect(0);
+    report(&room, "page.html").expect(0);
+    let page = room.read("page.html");
+    for (width, dark) in [(390, false), (390, true), (1200, false), (1200, true)] {
+        let seen = browse(&room, &page, width, dark);
+        assert_eq!(seen["inner"], width, "{seen}");
+        assert!(seen["scroll"].as_u64() <= Some(u64::from(width)), "{width}: {seen}");
+        assert_eq!(seen["wide"], serde_json::json!([]), "{width}: {seen}");
+        assert!(seen["worst"].as_f64().unwrap() >= 4.5, "{width} {dark}: {seen}");
+        assert_eq!(
+            (&seen["tables"], &seen["pictures"], &seen["lang"]),
+            (&true.into(), &true.into(), &"en".into()),
+            "{seen}"
+        );
+        assert_eq!(seen["requests"], 0, "{seen}");
+        let back = seen["back"].as_str().unwrap();
+        assert_eq!(back == "rgb(17, 22, 28)", dark, "{back}");
+    }
+}
+
+#[test]
+fn the_page_says_one_thing_of_each_state() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    batch(&room, &simulator);
+    report(&room, "open.html").expect(0);
+    let page = room.read("open.html");
+    for part in [
+        "2 users are reset; the temporary passwords expire",
+        "3 users failed and kept the old password",
+        "Roster&#39;s SHA-256",
+        "Consent",
+        "--yes",
+        "for nobody: the results are plain text",
+        "<caption>",
+        "scope=\"col\"",
+        "aria-label=\"users per minute",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    // Nothing is advised of a closed batch that it would refuse.
+    room.run(&["close", "leavers", "--state-dir", "state"]).expect(0);
+    report(&room, "closed.html").expect(0);
+    let page = room.read("closed.html");
+    assert!(!page.contains("same command again") && page.contains("a roster of their own"), "{page}");
+}

@@ -663,7 +663,7 @@ fn status_tells_what_the_ledgers_know() {
     assert_eq!(machine[0]["batch"], "done");
     assert_eq!(machine[0]["state"], "closed");
     assert_eq!(machine[1]["counts"]["failed"], 1);
-    assert_eq!(machine[1]["last_error"]["line"], 3);
+    assert_eq!(machine[1]["last_error"]["input_line"], 3);
     assert_eq!(machine[1]["runs"][0]["exit_code"], 1);
     assert_eq!(simulator.requests(), 3);
 }

@@ -1,6 +1,8 @@
 //! On a terminal there is a bar and a question; off one, not a single control
 //! character.
 
+use std::process::Stdio;
+
 use crate::common::{Ran, Room, Simulator, assert_true_and_once, converse, on_a_terminal, terminal};
 
 const ESCAPE: char = '\u{1b}';
@@ -136,4 +138,59 @@ fn quiet_tells_why_a_run_failed() {
     room.reset(&simulator, &["users.csv", "-o", "out.csv", "-q"]).expect(1).says("1 failed").says("ResourceNotFound");
     let stopped = ["users.csv", "-o", "late.csv", "-q", "--batch", "late", "--rate", "1", "--deadline", "0s"];
     room.reset(&simulator, &stopped).expect(3).says("stopped: ");
+}
+
+#[test]
+fn bad_news_is_seen_whole_at_every_width() {
+    let simulator = Simulator::start(&[]);
+    for width in [60, 80, 120] {
+        let room = Room::new();
+        let users: Vec<String> =
+            (0..40).map(|n| if n < 12 { format!("missing-{n}") } else { format!("u-{n}") }).collect();
+        room.write("users.csv", format!("user_id\n{}\n", users.join("\n")));
+        let (mut ours, theirs) = terminal();
+        let size = rustix::termios::Winsize { ws_row: 24, ws_col: width, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&theirs, size).unwrap();
+        let mut command = room.job(&simulator, &["users.csv", "-o", "out.csv", "--rate", "30"]);
+        let end = || Stdio::from(theirs.try_clone().unwrap());
+        let mut child = command.env("TERM", "xterm").stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+        drop((command, theirs));
+        let shown = converse(&mut ours, &[]);
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{shown}");
+        let frames: Vec<&str> = shown.split(['\r', '\n']).filter(|frame| frame.contains("/40")).collect();
+        let last = frames.last().unwrap_or_else(|| panic!("{shown:?}"));
+        for part in ["failed 12", "eta "] {
+            assert!(last.contains(part), "{width}: {last:?}");
+        }
+        for frame in frames {
+            let seen: String = frame
+                .split('\u{1b}')
+                .enumerate()
+                .map(|(at, part)| match at {
+                    0 => part.to_owned(),
+                    _ => part.split_once(|c: char| c.is_ascii_alphabetic()).map_or("", |(_, rest)| rest).to_owned(),
+                })
+                .collect();
+            assert!(seen.trim_end().chars().count() < usize::from(width), "{width}: {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn no_word_from_outside_moves_the_cursor() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    let name = "us\u{1b}]0;owned\u{7}\u{202e}ers.csv";
+    room.write(name, "user_id\nann\n");
+    let ran = room.reset(&simulator, &[name, "-o", "o\u{1b}[2Jut.csv", "--batch", "b", "--exclude", "no\u{9b}31m.csv"]);
+    let status = room.run(&["status", "b", "--state-dir", "state"]);
+    let page = room.run(&["decrypt", "no\u{1b}[2J.age", "-i", "x"]);
+    room.reset(&simulator, &[name, "-o", "o\u{1b}[2Jut.csv", "--batch", "b"]).expect(0).says("\\u{1b}[2J");
+    let shown = room.run(&["status", "b", "--state-dir", "state"]).expect(0);
+    assert!(shown.stdout.contains("\\u{1b}[2J"), "{shown}");
+    for ran in [ran, status, page, shown] {
+        for text in [&ran.stdout, &ran.stderr] {
+            let odd = text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
+            assert_eq!(odd, None, "{text:?}");
+        }
+    }
 }

@@ -1,45 +1,61 @@
-//! `report`: one page for the incident's file, of what a batch's ledger knows.
+//! `report`: one page for the incident's file, of what a batch's ledger knows,
+//! and an annex of every user's standing.
 //!
 //! Invariant: no key is opened, so that no password can be on the page; it
 //! needs nothing but itself to be looked at.
 
 use std::collections::BTreeMap;
-
 use std::path::PathBuf;
 
 use askama::Template;
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 
 use crate::commands::args::StateArgs;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::commands::output::deliver;
 use crate::commands::status::{self, BatchStatus};
-use crate::engine::ledger::state_dir::StateDir;
-use crate::engine::ledger::{Ledger, LedgerError, LedgerPaths, Publication};
-use crate::model::BatchName;
-use crate::model::{Counts, Millis};
+use crate::engine::ledger::{HandedFile, Ledger, LedgerPaths, Publication, RunRecord, fact};
+use crate::model::{BatchName, Counts, Millis, visible};
 use crate::ui::Printer;
+use causes::{Cause, Causes};
 
+mod annex;
+mod causes;
 mod chart;
+mod sentences;
 
-/// Reasons that are told apart at most.
-const REASONS: usize = 100;
+/// Runs that are told of at most, the newest.
+const RUNS: usize = 50;
 
-/// Lines that are listed for one cause at most.
-const LINES: usize = 200;
+/// Files handed over that are listed at most, the newest.
+const HANDED: usize = 500;
 
 /// Flags of `report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
     /// The batch
     pub batch: BatchName,
-    /// Write the page to FILE, which must not exist; - standard output
-    #[arg(short, long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    /// Write to FILE, which must not exist; - standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: PathBuf,
+    /// The page, or each user's standing as a table
+    #[arg(long, value_enum, default_value_t = Format::Html)]
+    pub format: Format,
     /// Where the ledgers live
     #[command(flatten)]
     pub state: StateArgs,
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A page for people
+    Html,
+    /// Each user's status, without a password, as CSV
+    Csv,
+    /// The same as JSON
+    Json,
 }
 
 #[derive(Template)]
@@ -49,62 +65,24 @@ struct Page<'a> {
     version: &'a str,
     written_at: String,
     counts: Vec<(&'static str, u64)>,
-    runs: Vec<RunLine>,
+    standing: Vec<String>,
+    open: Vec<String>,
+    runs: Vec<RunFacts>,
     outcomes: Option<String>,
     requests: Option<String>,
     failures: Vec<Cause>,
     left_out: Vec<Cause>,
-    open: Vec<String>,
+    again: Cause,
     files: Vec<Publication>,
+    waiting: Cause,
+    handed: Vec<HandedFile>,
+    handed_more: usize,
 }
 
-struct RunLine {
-    started: String,
-    ended: String,
-    identity: String,
-    place: String,
-    ending: String,
-}
-
-/// Rows that share a reason.
-#[derive(Default)]
-struct Cause {
-    kind: &'static str,
-    reason: String,
-    example: String,
-    count: u64,
-    lines: Vec<u64>,
-}
-
-impl Cause {
-    fn add(&mut self, line: u64) {
-        self.count += 1;
-        if self.lines.len() < LINES {
-            self.lines.push(line);
-        }
-    }
-
-    /// `3–7, 9`, and how many more there are.
-    fn lines(&self) -> String {
-        let mut spans: Vec<(u64, u64)> = Vec::new();
-        for line in &self.lines {
-            match spans.last_mut() {
-                Some((_, last)) if *last + 1 == *line => *last = *line,
-                _ => spans.push((*line, *line)),
-            }
-        }
-        let told = spans.iter().map(|(first, last)| match last - first {
-            0 => first.to_string(),
-            1 => format!("{first}, {last}"),
-            _ => format!("{first}–{last}"),
-        });
-        let mut told = told.collect::<Vec<_>>().join(", ");
-        let more = self.count - u64::try_from(self.lines.len()).unwrap_or(self.count);
-        if more > 0 {
-            told.push_str(&format!(" and {more} more"));
-        }
-        told
-    }
+/// What is known of one run.
+struct RunFacts {
+    title: String,
+    facts: Vec<(&'static str, String)>,
 }
 
 /// Runs `finspace-reset report`.
@@ -113,18 +91,24 @@ impl Cause {
 /// There is no such batch, its ledger can't be read, or the page can't be written.
 pub(super) fn run(args: &ReportArgs, printer: &Printer) -> Result<Exit, Error> {
     let state = status::find(args.state.state_dir.as_deref(), &args.batch)?;
-    let page = page(&state, args)?;
-    deliver(&args.output, page.as_bytes())?;
+    let ledger = Ledger::read(&LedgerPaths::new(state.folder(), &args.batch))?;
+    let batch = BatchStatus::of(&ledger, &state, &args.batch)?;
+    match args.format {
+        Format::Html => {
+            let page = page(&ledger, &batch)?;
+            deliver(&args.output, |output, failed| output.write_all(page.as_bytes()).map_err(failed))?;
+        }
+        format => deliver(&args.output, |output, failed| annex::write(format, &ledger, &batch, output, failed))?,
+    }
     if args.output.as_os_str() != "-" {
         printer.note(format!("report: {}", args.output.display()));
     }
     Ok(Exit::Success)
 }
 
-fn page(state: &StateDir, args: &ReportArgs) -> Result<String, Error> {
-    let ledger = Ledger::read(&LedgerPaths::new(state.folder(), &args.batch))?;
-    let batch = BatchStatus::of(&ledger, state, &args.batch)?;
-    let (failures, left_out) = causes(&ledger)?;
+fn page(ledger: &Ledger, batch: &BatchStatus) -> Result<String, Error> {
+    let mut causes = Causes::read(ledger)?;
+    causes.add_in_flight(batch.counts.unknown);
     let (outcomes, requests) = match ledger.span()? {
         None => (None, None),
         Some((first, last)) => {
@@ -136,18 +120,31 @@ fn page(state: &StateDir, args: &ReportArgs) -> Result<String, Error> {
             (Some(outcomes), Some(requests))
         }
     };
+    let mut handed = ledger.handovers()?;
+    let handed_more = handed.len().saturating_sub(HANDED);
+    handed.drain(..handed_more);
+    handed.reverse();
+    let waiting = batch
+        .handover
+        .as_ref()
+        .map_or_else(Cause::default, |handover| Cause::of_lines(handover.waiting, &handover.waiting_lines));
     let page = Page {
         version: crate::commands::VERSION,
         written_at: Millis::now().to_string(),
         counts: counts(batch.counts),
-        runs: runs(&batch),
+        standing: sentences::standing(batch, &causes),
+        open: sentences::open(batch),
+        runs: runs(batch, &ledger.run_facts()?),
         outcomes,
         requests,
-        failures,
-        left_out,
-        open: open(&batch),
+        failures: causes.failures,
+        left_out: causes.left_out,
+        again: causes.again,
         files: ledger.publications()?,
-        batch: &batch,
+        waiting,
+        handed,
+        handed_more,
+        batch,
     };
     page.render().map_err(|error| Error::System("the page can't be made", std::io::Error::other(error)))
 }
@@ -172,78 +169,44 @@ fn counts(counts: Counts) -> Vec<(&'static str, u64)> {
     ]
 }
 
-fn runs(batch: &BatchStatus) -> Vec<RunLine> {
-    let line = |run: &crate::engine::ledger::RunRecord| RunLine {
-        started: moment(Millis(run.started_at)),
-        ended: run.ended_at.map(|at| moment(Millis(at))).unwrap_or_default(),
-        identity: if run.identity.is_empty() { "nobody was to be reset".into() } else { run.identity.clone() },
-        place: format!("{}, process {}", run.host, run.pid),
-        ending: status::ending(run, batch.running.is_some()),
-    };
-    batch.runs.iter().map(line).collect()
-}
-
-/// Why users failed or are in doubt, and why rows were left out.
-fn causes(ledger: &Ledger) -> Result<(Vec<Cause>, Vec<Cause>), Error> {
-    let mut failures: BTreeMap<(&'static str, String), Cause> = BTreeMap::new();
-    let mut left_out: BTreeMap<(&'static str, String), Cause> = BTreeMap::new();
-    ledger.rows::<LedgerError>(|row| {
-        let kind = row.status().word();
-        let (causes, reason, example) = match kind {
-            "failed" | "unknown" => {
-                let code = row.error_code.unwrap_or_else(|| "no answer".into());
-                (&mut failures, code, row.error_message.unwrap_or_default())
-            }
-            "invalid" => (&mut left_out, row.note.unwrap_or_default(), String::new()),
-            "duplicate" => (&mut left_out, "the user of an earlier row".into(), String::new()),
-            "excluded" => (&mut left_out, "named by --exclude".into(), String::new()),
-            _ => return Ok(()),
+/// Each run, the newest first, with what is known of it.
+fn runs(batch: &BatchStatus, facts: &BTreeMap<i64, BTreeMap<String, String>>) -> Vec<RunFacts> {
+    let newest = batch.runs.last().map(|run| run.run);
+    let one = |run: &RunRecord| {
+        let known = facts.get(&run.run);
+        let fact = |key: &str| {
+            known
+                .and_then(|facts| facts.get(key))
+                .map(|value| value.split('\n').map(visible).collect::<Vec<_>>().join("\n"))
         };
-        // Reasons may quote the row: a page can't have one for each of a million.
-        let mut key = (kind, reason);
-        if causes.len() >= REASONS && !causes.contains_key(&key) {
-            key.1 = "further reasons".into();
-        }
-        let reason = key.1.clone();
-        causes.entry(key).or_insert_with(|| Cause { kind, reason, example, ..Cause::default() }).add(row.line);
-        Ok(())
-    })?;
-    let sorted = |causes: BTreeMap<_, Cause>| {
-        let mut causes: Vec<Cause> = causes.into_values().collect();
-        causes.sort_by_key(|cause| std::cmp::Reverse(cause.count));
-        causes
+        let going_on = batch.running.is_some() && newest == Some(run.run);
+        let user = fact(fact::OS_USER).map_or_else(String::new, |user| format!(", user {user}"));
+        let encrypted = fact(fact::RECIPIENTS).map(|keys| match keys.as_str() {
+            "" => "for nobody: the results are plain text".to_owned(),
+            _ => keys,
+        });
+        let all = [
+            ("Started (UTC)", Some(moment(Millis(run.started_at)))),
+            ("Ended (UTC)", run.ended_at.map(|at| moment(Millis(at)))),
+            ("How it ended", Some(status::ending(run, going_on))),
+            ("Stopped because", fact(fact::STOPPED)),
+            (
+                "AWS identity",
+                Some(if run.identity.is_empty() {
+                    "nobody was to be reset".into()
+                } else {
+                    visible(&run.identity).into_owned()
+                }),
+            ),
+            ("On", Some(format!("{}, process {}{user}", visible(&run.host), run.pid))),
+            ("Consent", fact(fact::CONSENT)),
+            ("Roster", fact(fact::ROSTER)),
+            ("Roster's SHA-256", fact(fact::ROSTER_SHA256)),
+            ("Command line", fact(fact::COMMAND_LINE)),
+            ("Encrypted for", encrypted),
+        ];
+        let facts = all.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect();
+        RunFacts { title: format!("Run {}", run.run), facts }
     };
-    Ok((sorted(failures), sorted(left_out)))
-}
-
-/// What somebody still has to do.
-fn open(batch: &BatchStatus) -> Vec<String> {
-    let counts = batch.counts;
-    let mut open = Vec::new();
-    if let Some(process) = &batch.running {
-        open.push(format!("A run is going on: process {process}."));
-    }
-    if counts.pending > 0 {
-        open.push(format!("{} users are not reset yet; the same command again resets them.", counts.pending));
-    }
-    if counts.unknown > 0 {
-        let until = batch.doubt_until.as_ref().map_or_else(
-            || "the same command again resets them once more, to be sure".to_owned(),
-            |until| format!("{} of them can be settled without a new reset until {until}", batch.in_doubt.can_settle),
-        );
-        open.push(format!("{} users may or may not be reset; {until}.", counts.unknown));
-    }
-    if counts.failed > 0 {
-        open.push(format!("{} users failed; the same command again tries them again.", counts.failed));
-    }
-    if batch.closed_at.is_none() && counts.succeeded > 0 {
-        open.push(format!(
-            "The ledger still holds sealed passwords; «finspace-reset close {}» erases them.",
-            batch.batch
-        ));
-    }
-    if counts.succeeded > 0 && batch.output.is_none() {
-        open.push("No file with the passwords has been written.".into());
-    }
-    open
+    batch.runs.iter().rev().take(RUNS).map(one).collect()
 }

@@ -54,6 +54,7 @@ async fn carry_out(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {
     shutdown.start().map_err(|error| Error::System("no signal handlers", error))?;
     printer.tell(&shutdown);
     let ready = prepare::prepare(settings, printer).await?;
+    printer.in_batch(ready.job.batch.as_str());
     if ready.job.settings.dry_run {
         return preview::preview(&ready, printer);
     }

@@ -52,6 +52,7 @@ pub(super) async fn send(
         None => Ledger::create(&LedgerPaths::new(job.state.folder(), &job.batch), &job.batch, &job.target)?,
     };
     let in_flight = ledger.begin_run(&job.identity, job.settings.sending.token_window)?;
+    printer.in_run(ledger.run_number());
     record::record(&job, &plan, &ledger)?;
     import(&job, &mut ledger, &plan.import_key, printer)?;
     ledger.fail_unasked(&missing, job.client.facts().no_such_user)?;

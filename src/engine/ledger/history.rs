@@ -11,7 +11,6 @@ use rusqlite::params;
 use super::{Ledger, LedgerError, PaceSample};
 use crate::model::{Millis, Status};
 
-#[allow(dead_code, reason = "a run records them in its next change")]
 /// Facts of a run that its row in `runs` has no room for.
 const RUN_FACTS: &str = "CREATE TABLE IF NOT EXISTS run_facts (
     run INTEGER NOT NULL,
@@ -21,7 +20,6 @@ const RUN_FACTS: &str = "CREATE TABLE IF NOT EXISTS run_facts (
 ) WITHOUT ROWID";
 
 /// The names of a run's facts.
-#[allow(dead_code, reason = "a run records them in its next change")]
 pub(crate) mod fact {
     /// The roster's file name.
     pub(crate) const ROSTER: &str = "roster";
@@ -103,7 +101,12 @@ impl Ledger {
         Ok(found)
     }
 
-    #[allow(dead_code, reason = "a run calls it in its next change")]
+    /// The number of the run that was begun.
+    #[must_use]
+    pub(crate) fn run_number(&self) -> i64 {
+        self.run
+    }
+
     /// Records facts of the run that was begun, by names of [`fact`].
     ///
     /// # Errors
@@ -123,7 +126,6 @@ impl Ledger {
         record().map_err(|error| self.error(error))
     }
 
-    #[allow(dead_code, reason = "the report calls it in its next change")]
     /// The facts of every run, by its number.
     ///
     /// # Errors
@@ -139,7 +141,6 @@ impl Ledger {
         Ok(found)
     }
 
-    #[allow(dead_code, reason = "the report calls it in its next change")]
     /// Whether the ledger has a table that came after its format's first one.
     pub(super) fn has_table(&self, name: &str) -> Result<bool, LedgerError> {
         let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1";

@@ -51,7 +51,7 @@ impl LedgerRow {
 }
 
 /// Users that may have been reset without an answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Doubt {
     /// How many there are.
     pub users: u64,
@@ -64,7 +64,7 @@ pub(crate) struct Doubt {
 }
 
 /// A file this batch wrote.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Publication {
     /// Its absolute path; `-` for standard output.
     pub path: String,
@@ -75,7 +75,7 @@ pub(crate) struct Publication {
 }
 
 /// One run of the batch.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct RunRecord {
     /// Its number.
     pub run: i64,

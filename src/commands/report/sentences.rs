@@ -1,0 +1,106 @@
+//! The sentences of the report: where everyone stands, and what is open.
+//!
+//! Invariant: each state is told once, from the same counts as the numbers
+//! beside it, and no command is advised that would be refused.
+
+use super::causes::Causes;
+use crate::commands::status::BatchStatus;
+use crate::model::PASSWORD_LIFE;
+use crate::ui::format::counted;
+
+/// `1 user is`, `2 users are`.
+fn are(count: u64) -> String {
+    format!("{} {}", counted(count, "user"), if count == 1 { "is" } else { "are" })
+}
+
+/// One sentence for each state that somebody is in.
+pub(super) fn standing(batch: &BatchStatus, causes: &Causes) -> Vec<String> {
+    let counts = batch.counts;
+    let mut told = Vec::new();
+    let mut tell = |count: u64, sentence: String| {
+        if count > 0 {
+            told.push(sentence);
+        }
+    };
+    let expiry = causes.reset.map_or_else(String::new, |(first, last)| {
+        let (first, last) = (super::moment(first.plus(PASSWORD_LIFE)), super::moment(last.plus(PASSWORD_LIFE)));
+        if first == last {
+            format!("; the temporary passwords expire at {first} UTC")
+        } else {
+            format!("; the temporary passwords expire between {first} and {last} UTC")
+        }
+    });
+    tell(counts.succeeded, format!("{} reset{expiry}.", are(counts.succeeded)));
+    tell(
+        counts.reset_again,
+        format!("{} among them or in doubt may have been reset more than once.", counted(counts.reset_again, "user")),
+    );
+    tell(
+        counts.failed,
+        format!("{} failed and kept the old password, as far as this batch goes.", counted(counts.failed, "user")),
+    );
+    tell(counts.unknown, format!("{} in doubt: a request went out, and no answer came back.", are(counts.unknown)));
+    tell(counts.pending, format!("{} pending: no request was sent.", are(counts.pending)));
+    tell(counts.invalid, format!("{} of the roster can't be sent.", counted(counts.invalid, "row")));
+    tell(
+        counts.duplicate,
+        format!(
+            "{} of the roster {} the user of an earlier one.",
+            counted(counts.duplicate, "row"),
+            if counts.duplicate == 1 { "repeats" } else { "repeat" }
+        ),
+    );
+    tell(counts.excluded, format!("{} left alone, as --exclude says.", are(counts.excluded)));
+    if told.is_empty() {
+        told.push("The roster names nobody.".into());
+    }
+    told
+}
+
+/// What somebody still has to do.
+pub(super) fn open(batch: &BatchStatus) -> Vec<String> {
+    let counts = batch.counts;
+    let mut open = Vec::new();
+    if let Some(process) = &batch.running {
+        open.push(format!("A run is going on: process {process}."));
+    }
+    // A closed batch takes no command again.
+    let closed = batch.closed_at.is_some();
+    let again = |command: &str| {
+        if closed {
+            "put them in a roster of their own, with a --batch of its own".to_owned()
+        } else {
+            format!("the same command again {command}")
+        }
+    };
+    if counts.pending > 0 {
+        open.push(format!("{} not reset yet; {}.", are(counts.pending), again("resets them")));
+    }
+    if counts.unknown > 0 {
+        let until = match &batch.doubt_until {
+            Some(until) if !closed => format!(
+                "{} of them can be settled without a new reset until {until}: {}",
+                batch.in_doubt.can_settle,
+                again("asks for their answers")
+            ),
+            _ => again("resets them once more, to be sure"),
+        };
+        open.push(format!("{} may or may not be reset; {until}.", counted(counts.unknown, "user")));
+    }
+    if counts.failed > 0 {
+        open.push(format!("{} failed; {}.", counted(counts.failed, "user"), again("tries them again")));
+    }
+    if let Some(handover) = batch.handover.as_ref().filter(|handover| handover.waiting > 0) {
+        open.push(format!("{} still to be handed the password.", are(handover.waiting)));
+    }
+    if !closed && counts.succeeded > 0 {
+        open.push(format!(
+            "The ledger still holds sealed passwords; `finspace-reset close {}` erases them.",
+            batch.batch
+        ));
+    }
+    if counts.succeeded > 0 && batch.output.is_none() {
+        open.push("No file with the passwords has been written.".into());
+    }
+    open
+}
