@@ -188,8 +188,11 @@ fn the_page_says_one_thing_of_each_state() {
         assert!(page.contains(part), "{part}\n{page}");
     }
     // Nothing is advised of a closed batch that it would refuse.
+    let late = ["users.csv", "-o", "out<b>.csv", "--batch", "leavers", "--deadline", "0s"];
+    room.reset(&simulator, &late).expect(3);
     room.run(&["close", "leavers", "--state-dir", "state"]).expect(0);
     report(&room, "closed.html").expect(0);
     let page = room.read("closed.html");
     assert!(!page.contains("same command again") && page.contains("a roster of their own"), "{page}");
+    assert!(page.contains("<dt>Stopped because</dt><dd>the time of --deadline is over</dd>"), "{page}");
 }

@@ -73,8 +73,8 @@ pub(super) fn outcomes(activity: &[Activity], first: Millis, last: Millis) -> Re
     };
     let told = format!(
         "Answers from {} to {} UTC: {} reset, {} failed, {} unknown.",
-        clock(first.0, true),
-        clock(last.0, true),
+        super::moment(first),
+        super::moment(last),
         total(&[Status::Succeeded]),
         total(&[Status::Failed]),
         total(&[Status::Unknown, Status::Pending])
@@ -162,6 +162,7 @@ impl Picture<'_> {
             area.fill(&WHITE)?;
             let mut chart = ChartBuilder::on(&area)
                 .margin(12)
+                .margin_right(30)
                 .x_label_area_size(32)
                 .y_label_area_size(if is_wide { 64 } else { 52 })
                 .build_cartesian_2d(times.clone(), 0.0..ceiling)?;

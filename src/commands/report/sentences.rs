@@ -51,6 +51,13 @@ pub(super) fn standing(batch: &BatchStatus, causes: &Causes) -> Vec<String> {
         ),
     );
     tell(counts.excluded, format!("{} left alone, as --exclude says.", are(counts.excluded)));
+    tell(
+        counts.earlier,
+        format!(
+            "{} reset by an earlier run of this batch, which closed since and erased the passwords.",
+            are(counts.earlier)
+        ),
+    );
     if told.is_empty() {
         told.push("The roster names nobody.".into());
     }

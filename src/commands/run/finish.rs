@@ -12,7 +12,7 @@ use super::summary::Summary;
 use crate::commands::error::Error;
 use crate::commands::exit::{End, Exit};
 use crate::engine::dispatch::stop::StopReason;
-use crate::engine::ledger::{Doubt, Ledger, LedgerError};
+use crate::engine::ledger::{Doubt, Ledger, LedgerError, fact};
 use crate::engine::plan::PlanError;
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::publish;
@@ -96,6 +96,11 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
     {
         errors.push(error);
         summary.exit = Exit::of_run(&end(false));
+    }
+    if let Some(reason) = &summary.stopped
+        && let Err(error) = ledger.record_run_facts(&[(fact::STOPPED, reason)])
+    {
+        tracing::warn!("{error}");
     }
     if let Err(error) = ledger.end_run(summary.exit.code(), &summary.meaning()) {
         tracing::warn!("{error}");
