@@ -85,12 +85,16 @@ impl Exit {
 
     /// Returns the meaning of a run's exit: never more than its counts say.
     pub(crate) fn meaning_of_run(self, counts: &Counts, limited: Option<&Tally>) -> String {
-        let Counts { succeeded, failed, unknown, invalid, pending, .. } = *counts;
+        let Counts { earlier, failed, unknown, invalid, pending, .. } = *counts;
+        let succeeded = counts.reset();
         let users = succeeded + failed + unknown + pending;
         match (self, limited) {
             (Self::Success, _) if users == 0 => "nobody in the roster was to be reset".into(),
             (Self::Success, Some(tally)) if counts.to_do() > 0 => {
                 format!("the {} asked for are reset; {} of {users} are {}", tally.reset, counts.to_do(), left(counts))
+            }
+            (Self::Success, _) if earlier > 0 => {
+                format!("every user of the roster is reset ({succeeded}, {earlier} of them by an earlier run)")
             }
             (Self::Success, _) => format!("every user of the roster is reset ({succeeded})"),
             (Self::SomeFailed, _) => {

@@ -45,7 +45,7 @@ pub(crate) enum PlanError {
     Fingerprint(#[from] FingerprintError),
     /// The batch is closed.
     #[error(
-        "batch {batch} was closed at {at} and its passwords are erased, while {left} users are still to do; put those users in a roster of their own, or name a new --batch to reset everyone again"
+        "batch {batch} was closed at {at} and its passwords are erased, while {left} users are still to do; `--batch {batch}` goes on with them, and a new --batch resets everyone again"
     )]
     Closed {
         /// The batch.
@@ -54,6 +54,30 @@ pub(crate) enum PlanError {
         at: String,
         /// Users still to do.
         left: u64,
+    },
+    /// The batch was closed and would go on, and its output is its only copy.
+    #[error(
+        "batch {batch} was closed at {at}, and {output} holds the only copy of its passwords, while {left} users are still to do; choose another --output to go on with them"
+    )]
+    OnlyCopy {
+        /// The batch.
+        batch: String,
+        /// When it was closed.
+        at: String,
+        /// The output.
+        output: String,
+        /// Users still to do.
+        left: u64,
+    },
+    /// Everyone was reset, and nobody can use the passwords any more.
+    #[error(
+        "every user of batch {batch} was reset before, and those passwords expired at {at}; name a new --batch to reset everyone again"
+    )]
+    Expired {
+        /// The batch.
+        batch: String,
+        /// The end of the last password's life.
+        at: String,
     },
     /// The batch is closed and another file is wanted.
     #[error(

@@ -159,6 +159,11 @@ impl Counts {
         }
     }
 
+    /// Users reset by this batch, in this roster's run or an earlier one.
+    pub(crate) fn reset(self) -> u64 {
+        self.succeeded + self.earlier
+    }
+
     /// Users that a run would still try.
     #[must_use]
     pub(crate) fn to_do(self) -> u64 {

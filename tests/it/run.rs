@@ -711,3 +711,47 @@ fn a_reader_that_leaves_ends_the_run_as_a_signal_does() {
     assert_true_and_once(&room.table("out.csv"), &seen);
     assert_eq!(seen.requests, 200);
 }
+
+#[test]
+fn a_closed_batch_that_was_named_goes_on_with_new_users() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    room.write("users.csv", "user_id\nann\nbob\n");
+    let night = |output: &str| {
+        room.reset(&simulator, &["users.csv", "-o", output, "--batch", "leavers", "--summary", "run.json"])
+    };
+    night("1.csv").expect(0);
+    room.write("users.csv", "user_id\nann\ncid\nbob\n");
+    // The first night's file holds the only copy of its passwords.
+    night("1.csv").expect(2);
+    assert_eq!(simulator.requests(), 2);
+    night("2.csv").expect(0);
+    let (first, second, seen) = (room.table("1.csv"), room.table("2.csv"), simulator.seen());
+    assert_eq!(second.column("status"), ["earlier", "succeeded", "earlier"]);
+    assert!(second.column("error_message")[0].contains("1.csv"), "{second:?}");
+    assert_eq!(second.column("temporary_password")[1], seen.current("cid"));
+    assert_eq!((second.column("temporary_password")[0], second.column("temporary_password")[2]), ("", ""));
+    let passwords = first.column("temporary_password");
+    assert_eq!(passwords, [seen.current("ann"), seen.current("bob")]);
+    assert_eq!((seen.requests, seen.twice().len()), (3, 0));
+    let summary: serde_json::Value = serde_json::from_str(&room.read("run.json")).unwrap();
+    assert_eq!(summary["meaning"], "every user of the roster is reset (3, 2 of them by an earlier run)");
+    night("3.csv").expect(0).says("every user was reset before");
+    assert!(!room.exists("3.csv"));
+    assert_eq!(simulator.requests(), 3);
+}
+
+#[test]
+fn a_mended_roster_resets_nobody_again() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    room.write("users.csv", "user_id\nann\nbob\nmissing-typo\n");
+    room.reset(&simulator, &["users.csv", "-o", "out.csv"]).expect(1);
+    let batch = room.batch();
+    room.write("users.csv", "user_id\nann\nbob\ncid\n");
+    let refused = room.reset(&simulator, &["users.csv", "-o", "out.csv"]).expect(2);
+    refused.says("2 ").says(&format!("--batch {batch}"));
+    assert_eq!(simulator.requests(), 3);
+    room.reset(&simulator, &["users.csv", "-o", "out.csv", "--batch", &batch]).expect(0);
+    let seen = simulator.seen();
+    assert_true_and_once(&room.table("out.csv"), &seen);
+    assert_eq!((seen.requests, room.table("out.csv").count("succeeded")), (4, 3));
+}

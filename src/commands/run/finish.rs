@@ -17,7 +17,7 @@ use crate::engine::plan::PlanError;
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::publish;
 use crate::engine::results::{PublishError, Table};
-use crate::model::{Counts, shell_word};
+use crate::model::{Counts, Millis, PASSWORD_LIFE, shell_word};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
 use crate::ui::Printer;
@@ -34,12 +34,17 @@ pub(super) fn nothing_left(ready: &Ready, printer: &Printer) -> Result<Option<Ex
     if left > 0 {
         return Err(PlanError::Closed { batch, at, left }.into());
     }
+    let expiry = ledger.last_reset_at()?.map(|last| last.plus(PASSWORD_LIFE));
+    if let Some(expiry) = expiry.filter(|expiry| Millis::now() > *expiry && plan.counts.reset() > 0) {
+        return Err(PlanError::Expired { batch, at: expiry.to_string() }.into());
+    }
     let published = ledger.publications()?.into_iter().next().map_or_else(|| "nowhere".into(), |file| file.path);
     let asked = job.output_name();
-    if asked != published {
+    // A named batch is a standing job, whose output has another name each night.
+    if asked != published && job.settings.batch.is_none() {
         return Err(PlanError::Erased { batch, at, output: asked, published }.into());
     }
-    let why = if plan.counts.succeeded == 0 { "nobody in it can be reset" } else { "every user was reset before" };
+    let why = if plan.counts.reset() == 0 { "nobody in it can be reset" } else { "every user was reset before" };
     printer.note(format!(
         "batch {batch}: {why}; nothing was sent. The results went to {published}, and the batch was closed at {at}."
     ));

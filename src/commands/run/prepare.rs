@@ -13,10 +13,10 @@ use super::{check_users, other_batches};
 use crate::commands::error::Error;
 use crate::engine::ledger::state_dir::Lock;
 use crate::engine::ledger::{Ledger, LedgerPaths};
-use crate::engine::plan::{self, Plan};
-use crate::engine::results;
+use crate::engine::plan::{self, Plan, PlanError};
 use crate::engine::results::ownership::Replaces;
-use crate::model::Millis;
+use crate::engine::results::{self, PublishError};
+use crate::model::{Millis, visible_path};
 use crate::ui::Printer;
 
 /// A job, its ledger if there is one, and the plan that follows from both.
@@ -25,7 +25,7 @@ pub(crate) struct Ready {
     pub job: Job,
     /// The batch's ledger, unless it is new.
     pub ledger: Option<Ledger>,
-    /// The moment at which the batch was closed, if it was.
+    /// The moment at which the batch was closed, if that is its end.
     pub closed_at: Option<Millis>,
     /// The plan.
     pub plan: Plan,
@@ -52,16 +52,20 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
     let lock = job.reserve()?;
     let paths = LedgerPaths::new(job.state.folder(), &job.batch);
     let ledger = job.ledger(&paths, printer)?;
-    let closed_at = ledger.as_ref().map(Ledger::closed_at).transpose()?.flatten();
-    if let (Some(path), None) = (&job.output, closed_at) {
-        results::check(path, Replaces::Batch(&|digest| job.whose(ledger.as_ref(), digest)))?;
-    }
-    if closed_at.is_none() {
-        other_batches::check(&job, ledger.as_ref(), printer)?;
-    }
     let detail = job.settings.dry_run || job.settings.consent == Consent::Ask;
     let mut plan = Plan::build(job.scope(), ledger.as_ref(), detail)?;
+    let ended_at = ledger.as_ref().map(Ledger::closed_at).transpose()?.flatten();
+    // A closed batch that was named goes on with users that it has not reset.
+    let closed_at = ended_at.filter(|_| job.settings.batch.is_none() || plan.to_reset == 0);
     let mut missing = HashSet::new();
+    if closed_at.is_none() {
+        // Before the output: where both are in the way, this is the one that matters.
+        other_batches::check(&job, ledger.as_ref(), printer)?;
+        if let Some(path) = &job.output {
+            let free = results::check(path, Replaces::Batch(&|digest| job.whose(ledger.as_ref(), digest)));
+            free.map_err(|error| in_the_way(error, &job, ended_at, &plan))?;
+        }
+    }
     if plan.to_reset > 0 && closed_at.is_none() {
         job.identity = identity(&job).await?;
         if job.settings.sending.check_users {
@@ -74,4 +78,19 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
         }
     }
     Ok(Ready { job, ledger, closed_at, plan, missing, lock })
+}
+
+/// Returns the error of an output that is in the way: of a batch that was closed
+/// it says that the file is its only copy.
+fn in_the_way(error: PublishError, job: &Job, ended_at: Option<Millis>, plan: &Plan) -> Error {
+    match (error, ended_at) {
+        (PublishError::SoleCopy(output), Some(at)) => PlanError::OnlyCopy {
+            batch: job.batch.to_string(),
+            at: at.to_string(),
+            output: visible_path(&output),
+            left: plan.counts.to_do(),
+        }
+        .into(),
+        (error, _) => error.into(),
+    }
 }

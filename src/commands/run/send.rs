@@ -48,7 +48,10 @@ pub(super) async fn send(
 ) -> Result<(Job, Sent), Error> {
     let Ready { job, ledger, plan, missing, lock, .. } = ready;
     let mut ledger = match ledger {
-        Some(ledger) => ledger,
+        Some(mut ledger) => {
+            ledger.reopen()?;
+            ledger
+        }
         None => Ledger::create(&LedgerPaths::new(job.state.folder(), &job.batch), &job.batch, &job.target)?,
     };
     let in_flight = ledger.begin_run(&job.identity, job.settings.sending.token_window)?;

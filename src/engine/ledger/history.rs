@@ -67,6 +67,19 @@ impl Ledger {
         Ok(span)
     }
 
+    /// Returns the moment of the batch's last reset.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn last_reset_at(&self) -> Result<Option<Millis>, LedgerError> {
+        let mut last = None;
+        self.each("SELECT max(at) FROM outcomes WHERE status = 1", |row| {
+            last = row.get::<_, Option<i64>>(0)?.map(Millis);
+            Ok(())
+        })?;
+        Ok(last)
+    }
+
     /// How many outcomes there were in each span of so many milliseconds.
     ///
     /// # Errors
