@@ -312,7 +312,7 @@ fn a_run_stops_past_the_failures_it_may_have() {
 fn a_deadline_ends_a_run_cleanly_and_the_next_one_goes_on() {
     let (room, simulator) = (Room::new(), Simulator::start(&[]));
     room.roster("users.csv", 30);
-    room.reset(&simulator, &["users.csv", "-o", "out.csv", "--rate", "10", "--deadline", "500ms"])
+    room.reset(&simulator, &["users.csv", "-o", "out.csv", "--rate", "5", "--deadline", "3s"])
         .expect(3)
         .says("the time of --deadline is over")
         .says("next: run the same command again");
@@ -372,12 +372,17 @@ fn an_endpoint_that_is_down_leaves_everyone_pending_until_it_is_back() {
     let down = || room.at(&format!("http://{address}"), &arguments);
     let ran = Ran::of(down().args(["--max-attempts", "3"]).output().unwrap()).expect(3);
     ran.says("the endpoint gives no answer").says("--endpoint-url").says("20 rows, 0 reset, 20 pending");
-    assert_eq!(room.table("out.csv").count("pending"), 20);
+    // Nobody answered: no results stand in the way, and the batch is bound to nothing.
+    assert!(!room.exists("out.csv"));
+    let forgotten = room.at(&format!("http://127.0.0.1:{}", closed_port()), &arguments);
+    Ran::of({ forgotten }.args(["--max-attempts", "3"]).output().unwrap()).expect(3);
 
     let simulator = Simulator::start(&["--listen", &address]);
     Ran::of(down().output().unwrap()).expect(0);
     assert_true_and_once(&room.table("out.csv"), &simulator.seen());
     assert_eq!(room.table("out.csv").count("succeeded"), 20);
+    let elsewhere = room.at(&format!("http://127.0.0.1:{}", closed_port()), &arguments);
+    Ran::of({ elsewhere }.args(["--batch", &room.batch()]).output().unwrap()).expect(2).says("belongs to the target");
 }
 
 #[test]

@@ -56,13 +56,14 @@ pub(super) fn nothing_left(ready: &Ready, printer: &Printer) -> Result<Option<Ex
 pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdown) -> Exit {
     let Sent { mut ledger, stop, tally, .. } = sent;
     let mut errors = Vec::new();
-    let published = publish(job, &ledger);
-    let is_published = published.is_ok();
-    let counts = published.unwrap_or_else(|error| {
-        errors.push(Error::from(error));
-        // A ledger that can't be read now has been told of already.
-        ledger.counts().unwrap_or_default()
-    });
+    let (mut counts, mut is_published) = (ledger.counts().unwrap_or_default(), false);
+    // Results of which none was ever given would only stand in the way of the next run.
+    if ledger.is_bound().unwrap_or(true) || counts.to_do() == 0 {
+        match publish(job, &ledger) {
+            Ok(written) => (counts, is_published) = (written, true),
+            Err(error) => errors.push(error.into()),
+        }
+    }
     failpoint::hit("published");
     let closing = if is_published { close(job, &mut ledger, &stop, counts) } else { Ok(Closing::Open) };
     let closing = closing.unwrap_or_else(|error| {

@@ -56,6 +56,7 @@ pub(super) async fn send(
     };
     let in_flight = ledger.begin_run(&job.identity, job.settings.sending.token_window)?;
     printer.in_run(ledger.run_number());
+    ledger.turn_to(&job.target)?;
     record::record(&job, &plan, &ledger)?;
     import(&job, &mut ledger, &plan.import_key, printer)?;
     ledger.fail_unasked(&missing, job.client.facts().no_such_user)?;
@@ -85,6 +86,11 @@ pub(super) async fn send(
         (ledger, if written.is_err() { StopReason::LedgerFailed } else { stop }, tally)
     };
     words.publishing(&job.batch);
+    if tally.answered
+        && let Err(error) = ledger.bind()
+    {
+        tracing::warn!("{error}");
+    }
     tally.failed += missing.len() as u64;
     Ok((job, Sent { ledger, stop, tally, _lock: lock }))
 }

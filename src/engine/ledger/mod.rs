@@ -30,6 +30,7 @@ mod read;
 mod recover;
 mod schema;
 pub(crate) mod state_dir;
+mod target;
 pub(crate) mod vault;
 mod writer;
 
@@ -110,7 +111,7 @@ impl Ledger {
             run_start: 0,
         };
         ledger.set("name", batch.as_str())?;
-        ledger.set("target", &target.to_string())?;
+        ledger.name_target(target)?;
         ledger.set("created_at", &Millis::now().0.to_string())?;
         ledger.set("program", env!("CARGO_PKG_VERSION"))?;
         drop(ledger.db);
@@ -188,27 +189,6 @@ impl Ledger {
         }
         self.vault = Some(vault);
         Ok(())
-    }
-
-    /// Refuses a run against another target than the batch's.
-    ///
-    /// # Errors
-    /// The targets differ.
-    pub(crate) fn expect_target(&self, target: &Target) -> Result<(), LedgerError> {
-        let theirs = self.target()?;
-        let ours = target.to_string();
-        if theirs == ours {
-            return Ok(());
-        }
-        Err(LedgerError::OtherTarget { batch: self.batch.clone(), theirs, ours })
-    }
-
-    /// The target as the ledger names it.
-    ///
-    /// # Errors
-    /// The ledger can't be read.
-    pub(crate) fn target(&self) -> Result<String, LedgerError> {
-        Ok(self.get("target")?.unwrap_or_default())
     }
 
     /// A fact of the batch by its name.
