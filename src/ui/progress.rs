@@ -229,6 +229,7 @@ mod tests {
     use super::*;
 
     const BAD: Tally = Tally {
+        answered: true,
         done: 12_345,
         reset: 12_000,
         failed: 345,

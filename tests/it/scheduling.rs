@@ -282,25 +282,21 @@ fn nights(job: Job) {
 }
 
 #[test]
-#[ignore = "`earlier`: on the way"]
 fn cron_s_line_is_right_on_every_night() {
     nights(cron());
 }
 
 #[test]
-#[ignore = "`earlier`: on the way"]
 fn the_unit_is_right_on_every_night() {
     nights(systemd());
 }
 
 #[test]
-#[ignore = "`earlier`: on the way"]
 fn the_cron_job_of_kubernetes_is_right_on_every_night() {
     nights(kubernetes());
 }
 
 #[test]
-#[ignore = "`earlier`: on the way"]
 fn a_night_with_an_empty_list_is_a_good_one() {
     let site = Site::new(cron());
     site.night("2026-11-01", &NEW).expect(0, &site, 1);
@@ -310,7 +306,6 @@ fn a_night_with_an_empty_list_is_a_good_one() {
 }
 
 #[test]
-#[ignore = "`earlier`: on the way"]
 fn a_night_in_which_somebody_fails_raises_the_alarm_and_strands_nobody() {
     let site = Site::new(cron());
     let users = ["ann", "missing-bob"];
@@ -328,7 +323,6 @@ fn a_night_in_which_somebody_fails_raises_the_alarm_and_strands_nobody() {
 }
 
 #[test]
-#[ignore = "no results before an answer: on the way"]
 fn a_night_without_an_endpoint_continues_in_the_next() {
     let mut site = Site::new(cron());
     let there = std::mem::replace(&mut site.endpoint, format!("http://127.0.0.1:{}", closed_port()));

@@ -49,7 +49,12 @@ pub(super) fn nothing_left(ready: &Ready, printer: &Printer) -> Result<Option<Ex
         "batch {batch}: {why}; nothing was sent. The results went to {published}, and the batch was closed at {at}."
     ));
     let end = End { stop: &StopReason::Finished, counts: plan.counts, limited: None, signal: None, durable: true };
-    Ok(Some(Exit::of_run(&end)))
+    let exit = Exit::of_run(&end);
+    if let Some(file) = &job.settings.summary {
+        let summary = Summary { closed: true, ..Summary::new(job, exit, plan.counts) };
+        summary.write_json(file)?;
+    }
+    Ok(Some(exit))
 }
 
 /// Publishes, closes, sums up, and returns the exit status.
@@ -78,24 +83,15 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
         durable,
     };
     let mut summary = Summary {
-        exit: Exit::of_run(&end(errors.is_empty())),
         stopped: stop.reason(),
-        batch: job.batch.to_string(),
-        target: job.target.to_string(),
-        identity: job.identity.clone(),
         output: is_published.then(|| job.output_name()),
         opening: (is_published && counts.succeeded > 0).then(|| opening(job)).flatten(),
-        started_at: job.started.at,
-        took: job.started.clock.elapsed(),
-        counts,
         tally,
-        rate: job.settings.sending.rate.to_string(),
         doubt: doubt(job, &ledger, counts),
         causes: if counts.failed + counts.unknown > 0 { ledger.causes().unwrap_or_default() } else { Vec::new() },
         closed: matches!(closing, Closing::Closed),
         kept_open: if let Closing::Kept(why) = closing { Some(why) } else { None },
-        limited: job.settings.sending.limit.is_some(),
-        exclude_lists: job.exclude_lists.clone(),
+        ..Summary::new(job, Exit::of_run(&end(errors.is_empty())), counts)
     };
     if let Some(file) = &job.settings.summary
         && let Err(error) = summary.write_json(file)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::job::Job;
 use super::prepare::Ready;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
@@ -124,6 +125,30 @@ struct InDoubt {
 }
 
 impl Summary {
+    /// Returns the summary of a run in which nothing was sent.
+    pub(super) fn new(job: &Job, exit: Exit, counts: Counts) -> Self {
+        Self {
+            exit,
+            stopped: None,
+            batch: job.batch.to_string(),
+            target: job.target.to_string(),
+            identity: job.identity.clone(),
+            output: None,
+            opening: None,
+            started_at: job.started.at,
+            took: job.started.clock.elapsed(),
+            counts,
+            tally: Tally::default(),
+            rate: job.settings.sending.rate.to_string(),
+            doubt: Doubt::default(),
+            causes: Vec::new(),
+            closed: false,
+            kept_open: None,
+            limited: job.settings.sending.limit.is_some(),
+            exclude_lists: job.exclude_lists.clone(),
+        }
+    }
+
     /// Returns the meaning of the exit code, for people and the ledger.
     pub(crate) fn meaning(&self) -> String {
         self.exit.meaning_of_run(&self.counts, self.limited.then_some(&self.tally))
