@@ -11,6 +11,7 @@ mod environment;
 mod fault_points;
 mod handover;
 mod hostile;
+mod golden;
 mod house;
 mod interop;
 mod interrupts;
