@@ -8,24 +8,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::common::{Ran, Room, Simulator, Table, assert_true_and_once};
-
-/// Whether these programs are there; insists on it where that is asked for.
-#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-pub(crate) fn have(programs: &[&str]) -> bool {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let there = |program: &&&str| std::env::split_paths(&paths).any(|folder| folder.join(program).is_file());
-    let missing: Vec<&&str> = programs.iter().filter(|program| !there(program)).collect();
-    if missing.is_empty() {
-        return true;
-    }
-    assert!(
-        std::env::var_os("FINSPACE_RESET_REQUIRE_INTEROP").is_none_or(|value| value != "1"),
-        "missing programs: {missing:?}"
-    );
-    eprintln!("skipped: missing programs: {missing:?}");
-    false
-}
+use crate::common::{Ran, Room, Simulator, Table, assert_true_and_once, have};
 
 pub(crate) fn tool(room: &Room, program: &str, arguments: &[&str]) -> Ran {
     let mut command = Command::new(program);

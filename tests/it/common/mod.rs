@@ -513,3 +513,21 @@ pub(crate) fn session_leader(command: &Command) -> Command {
     leader.current_dir(command.get_current_dir().unwrap());
     leader
 }
+
+/// Whether these programs are there; insists on it where `FINSPACE_RESET_REQUIRE_INTEROP=1`
+/// asks for that.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+pub(crate) fn have(programs: &[&str]) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let there = |program: &&&str| std::env::split_paths(&paths).any(|folder| folder.join(program).is_file());
+    let missing: Vec<&&str> = programs.iter().filter(|program| !there(program)).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    assert!(
+        std::env::var_os("FINSPACE_RESET_REQUIRE_INTEROP").is_none_or(|value| value != "1"),
+        "missing programs: {missing:?}"
+    );
+    eprintln!("skipped: missing programs: {missing:?}");
+    false
+}
