@@ -30,11 +30,11 @@ fn script(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut cli, "finspace-reset", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
-    if shell == Shell::Bash { mended(&cli, script) } else { script }
+    if shell == Shell::Bash { mended(&cli, &script) } else { script }
 }
 
 /// Mends what `clap_complete` 4.6 gets wrong in Bash.
-fn mended(cli: &Command, script: String) -> String {
+fn mended(cli: &Command, script: &str) -> String {
     // Its two halves disagree on how the hyphen in the program's name is written (clap issue 6421).
     let mut script = script.replace("finspace__subcmd__reset", "finspace__reset");
     for command in cli.get_subcommands() {

@@ -3,7 +3,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::common::{BIN, Room, converse, examples, terminal};
+use crate::common::{BIN, Room, converse, examples, have, terminal};
 
 #[test]
 fn help_is_short_or_long() {
@@ -93,6 +93,43 @@ fn every_command_has_a_man_page_and_a_completion() {
         }
     }
     room.write("file", "").run(&["man", "-o", "file"]).expect(2).says("file");
+}
+
+/// A man page as a person sees it, in so many columns.
+fn rendered(room: &Room, command: &[&str], columns: &str) -> String {
+    room.write("page.1", room.run(&[&["man"], command].concat()).expect(0).stdout);
+    let mut man = Command::new("man");
+    man.args(["--local-file", "page.1"]).current_dir(room.path("")).env("MANWIDTH", columns).env("LC_ALL", "C.UTF-8");
+    let shown = man.env("MANPAGER", "cat").env_remove("MAN_KEEP_FORMATTING").output().unwrap();
+    assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+    String::from_utf8(shown.stdout).unwrap()
+}
+
+#[test]
+fn man_pages_have_what_people_look_for() {
+    if !have(&["man"]) {
+        return;
+    }
+    let room = Room::new();
+    let page = rendered(&room, &["run"], "78");
+    for section in ["NAME", "SYNOPSIS", "OPTIONS", "EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "FILES", "VERSION"] {
+        assert!(page.lines().any(|line| line == section), "{section}\n{page}");
+    }
+    for word in ["FINSPACE_RESET_STATE_DIR", "AWS_ENDPOINT_URL", "BATCH.ledger", "~/.aws/config", "130, 143"] {
+        assert!(page.contains(word), "{word}\n{page}");
+    }
+    // Each command of the help's examples stands on a line of its own, however narrow the page.
+    for command in [&[][..], &["run"]] {
+        let help = room.run(&[command, &["--help"]].concat()).expect(0).stdout;
+        let page = rendered(&room, command, "60");
+        let examples: Vec<&str> = help.lines().filter(|line| line.starts_with("  finspace-reset ")).collect();
+        assert!(examples.len() > 3, "{help}");
+        for example in examples {
+            assert!(page.lines().any(|line| line.trim().starts_with(example.trim())), "{example}\n{page}");
+        }
+    }
+    let page = rendered(&room, &["reset-user-password"], "78");
+    assert!(page.contains("252") && page.contains("NOTES") && !page.contains("75"), "{page}");
 }
 
 #[test]

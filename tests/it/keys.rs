@@ -4,8 +4,8 @@
 use std::fs::File;
 use std::process::Stdio;
 
-use crate::common::{Ran, Room, Simulator, Table, converse, terminal};
 use crate::common::have;
+use crate::common::{Ran, Room, Simulator, Table, converse, terminal};
 use crate::interop::tool;
 
 /// A room with an identity in `key`, and its public key.
