@@ -16,7 +16,7 @@ fn main() {
     }
 }
 
-/// What git says in this folder, if it is the root of a repository.
+/// Returns git's answer in this folder, if it is the root of a repository.
 fn git(arguments: &[&str]) -> Option<String> {
     if !std::path::Path::new(".git").exists() {
         return None;

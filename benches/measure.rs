@@ -1,4 +1,4 @@
-//! What a process costs: time, processor time, peak memory.
+//! The cost of a process: time, processor time, peak memory.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// The kernel counts processor time in hundredths of a second.
 const TICKS: f64 = 100.0;
 
-/// What one process cost.
+/// The cost of one process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
     pub seconds: f64,

@@ -32,7 +32,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const OURS: &str = env!("CARGO_BIN_EXE_finspace-reset");
 const IN_FLIGHT: &str = "64";
-/// How often alternating measurements are made; odd, for a median.
+/// Rounds of alternating measurements; odd, for a median.
 const ROUNDS: usize = 7;
 
 fn main() {
@@ -322,7 +322,7 @@ with concurrent.futures.ThreadPoolExecutor(64) as pool:
         self.resume();
     }
 
-    /// How soon a million-user batch that is 99 % done sends again.
+    /// Measures the time until a million-user batch that is 99 % done sends again.
     fn resume(&self) {
         let server = Server::start("");
         let mut first = self.unlimited(&server, 1_000_000);

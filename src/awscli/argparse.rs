@@ -1,4 +1,4 @@
-//! How the AWS CLI reads a command line, which is how Python's `argparse` does:
+//! The AWS CLI's reading of a command line, which is Python's `argparse`'s:
 //! unambiguous prefixes, the last of duplicates, unknown words collected and
 //! told together.
 //!
@@ -13,7 +13,7 @@ use super::args::GLOBAL;
 /// Options that stand in for `--user-id`.
 const INSTEAD_OF_USER_ID: [&str; 3] = ["cli-input-json", "cli-input-yaml", "generate-cli-skeleton"];
 
-/// What a command line comes to.
+/// A command line, read.
 pub(super) enum Reading {
     /// Words in their plain form.
     Words(Vec<String>),
@@ -24,7 +24,7 @@ pub(super) enum Reading {
 /// Reads the words of `command`, without its own name.
 ///
 /// # Errors
-/// What is wrong with them, in the AWS CLI's words.
+/// Their fault, in the AWS CLI's words.
 pub(super) fn read(command: &Command, words: &[String]) -> Result<Reading, Complaint> {
     if words.iter().any(|word| word == "--help" || word == "-h") {
         return Ok(Reading::Help);
@@ -50,7 +50,7 @@ pub(super) fn read(command: &Command, words: &[String]) -> Result<Reading, Compl
     }
     let mut unknown: Vec<String> = rest.into_iter().filter(|word| word != "--").collect();
     if !unknown.is_empty() {
-        // The first word that is no option was the AWS CLI's «help» until it was read.
+        // The first word that is no option was the AWS CLI's `help` until it was read.
         if let Some(at) = unknown.iter().position(|word| !word.starts_with('-')) {
             let word = unknown.remove(at);
             unknown.push(word);
@@ -60,7 +60,7 @@ pub(super) fn read(command: &Command, words: &[String]) -> Result<Reading, Compl
     Ok(Reading::Words(plain(found)))
 }
 
-/// What is wrong with a command line.
+/// A fault of a command line.
 pub(super) enum Complaint {
     /// Told after the program's name.
     Usage(String),
@@ -146,7 +146,7 @@ fn known(words: &[String], options: &[&Arg]) -> Result<(Found, Vec<String>), Com
     Ok((found, rest))
 }
 
-/// What a word looks like, before its neighbours are known.
+/// The look of a word, before its neighbours are known.
 fn sort<'w>(word: &'w str, options: &[&'w Arg]) -> Result<Word<'w>, Complaint> {
     if !word.starts_with('-') || word == "-" {
         return Ok(Word::Value);

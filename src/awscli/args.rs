@@ -24,7 +24,7 @@ Exit codes: 0 reset, 130 interrupted, 252 usage or parameters, 253 no region or 
 #[derive(Debug, Args)]
 #[command(disable_version_flag = true)]
 pub(crate) struct ResetUserPasswordArgs {
-    /// Who is to be reset (required, unless JSON or YAML names them); file://PATH reads it from a file
+    /// The user to reset (required, unless JSON or YAML names one); file://PATH reads it from a file
     #[arg(long, value_name = "ID", help_heading = "Request")]
     pub user_id: Option<String>,
     /// Repeats of a request with the same token within 10 minutes answer the same [default: a UUID, the same for all tries]
@@ -52,7 +52,7 @@ pub(crate) struct ResetUserPasswordArgs {
     /// Accepted, and does nothing: there are no pages here
     #[arg(long, help_heading = GLOBAL)]
     pub no_paginate: bool,
-    /// Form of the answer [default: AWS_DEFAULT_OUTPUT, the profile's «output», json]
+    /// Form of the answer [default: AWS_DEFAULT_OUTPUT, the profile's `output`, json]
     #[arg(long, value_name = "FORMAT", value_enum, help_heading = GLOBAL)]
     pub output: Option<OutputFormat>,
     /// JMESPath of what to print of the answer

@@ -18,7 +18,7 @@ use crate::service::{Cause, Failure, Request, Reset, Service};
 /// The longest wait before another try.
 const LONGEST_WAIT: f64 = 20.0;
 
-/// What a path keeps as it is.
+/// Characters that a path keeps as they are.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Resets `user_id`, trying `max` times.
@@ -51,14 +51,14 @@ pub(super) async fn reset(
     }
 }
 
-/// How to get a password that may have been made.
+/// Returns the way to a password that may have been made.
 pub(super) fn repeat(token: &str) -> String {
     format!(
         "The password may have been changed already: the old one may be dead. Repeat within 10 minutes with --client-token {token} to be told the same new one."
     )
 }
 
-/// What the AWS CLI tries again, and an answer that can't be read.
+/// Returns true for what the AWS CLI tries again, and for an answer that can't be read.
 fn is_transient(failure: &Failure) -> bool {
     match failure.cause {
         Cause::Throttled | Cause::Unreachable | Cause::Lost | Cause::Unreadable => true,

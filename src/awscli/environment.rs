@@ -1,4 +1,4 @@
-//! What the AWS CLI takes from its environment and its config files beside
+//! Settings that the AWS CLI takes from its environment and its config files beside
 //! region and credentials: output, retries, time-outs.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ const MAX_ATTEMPTS: u32 = 3;
 /// Seconds to wait, unless somebody says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What is set, from the flags down to the defaults.
+/// The settings, from the flags down to the defaults.
 pub(super) struct Environment {
     /// Form of the answer.
     pub output: OutputFormat,
@@ -61,7 +61,7 @@ impl Environment {
     }
 }
 
-/// How to reach the service, as the flags say.
+/// Returns the connection's options, as the flags say.
 pub(super) fn connection(args: &ResetUserPasswordArgs) -> Result<Options, Refusal> {
     if let Some(endpoint) = args.endpoint_url.as_deref().filter(|endpoint| !has_scheme(endpoint)) {
         return Err(bad_endpoint(endpoint));
@@ -80,7 +80,7 @@ pub(super) fn connection(args: &ResetUserPasswordArgs) -> Result<Options, Refusa
     })
 }
 
-/// Whether a URL begins with a scheme, as Python's `urlparse` sees it.
+/// Returns true if a URL begins with a scheme, as Python's `urlparse` sees it.
 fn has_scheme(url: &str) -> bool {
     url.split_once(':').is_some_and(|(scheme, _)| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -16,7 +16,7 @@ pub(super) enum Value {
     Float(f64),
     /// A text.
     Str(String),
-    /// What `fileb://` read.
+    /// Bytes that `fileb://` read.
     Bytes(Vec<u8>),
     /// A date of YAML, as it was written.
     Date(String),

@@ -42,7 +42,7 @@ impl Query {
         Ok(Self { typed: typed.to_owned(), ast, runtime, orders })
     }
 
-    /// What the expression makes of `answer`.
+    /// Returns what the expression makes of `answer`.
     pub(super) fn search(&self, answer: &Value) -> Result<Value, Refusal> {
         let expression = Expression::new(self.typed.as_str(), self.ast.clone(), &self.runtime);
         let found = expression.search(answer).map_err(|error| bad(&self.typed, error))?;

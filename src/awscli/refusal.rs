@@ -1,4 +1,4 @@
-//! How the command says no: a text in the AWS CLI's words, and its exit code.
+//! The command's refusals: a text in the AWS CLI's words, and its exit code.
 
 use std::fmt;
 

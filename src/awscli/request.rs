@@ -13,7 +13,7 @@ use crate::awscli::args::ResetUserPasswordArgs;
 const USER_ID: &str = "userId";
 const CLIENT_TOKEN: &str = "clientToken";
 
-/// What was asked for, in the order it was given.
+/// The request, its members in the order they were given.
 pub(super) struct Request(Vec<(Value, Value)>);
 
 impl Request {

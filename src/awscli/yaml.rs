@@ -15,10 +15,10 @@ use super::python::Value;
 /// Values that a document may come to, its aliases written out.
 const MOST_VALUES: usize = 10_000;
 
-/// How deep values may lie in each other.
+/// The depth to which values may lie in each other.
 const DEEPEST: usize = 100;
 
-/// What a bare word stands for.
+/// Returns the value that a bare word stands for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Meaning {
     Null,

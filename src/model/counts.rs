@@ -1,10 +1,10 @@
-//! How many stand where: rows of a roster, users of a run.
+//! Counts: rows of a roster, users of a run.
 
 use std::time::Duration;
 
 use super::Status;
 
-/// What a row stands for. The numbers are the ledger's file format.
+/// The kind of a row. The numbers are the ledger's file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum RowKind {
@@ -32,14 +32,14 @@ impl RowKind {
     }
 }
 
-/// How one user stands, as the ledger knows it.
+/// The state of one user, as the ledger knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// The newest outcome's status, `unknown` where a claim is newer.
     pub status: Status,
-    /// Whether the user may have been reset more than once.
+    /// True if the user may have been reset more than once.
     pub again: bool,
-    /// Whether the password was erased when the batch closed before.
+    /// True if the password was erased when the batch closed before.
     pub earlier: bool,
 }
 
@@ -109,7 +109,7 @@ impl RowStatus {
     }
 }
 
-/// How many of the roster's rows stand where.
+/// The roster's rows, counted by where they stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Counts {
     /// Rows of the roster.
@@ -176,7 +176,7 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// How a run goes, for the display and the summary.
+/// The progress of a run, for the display and the summary.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Tally {
     /// Users that ended in this run, as far as it is durable …

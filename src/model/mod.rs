@@ -20,10 +20,10 @@ pub(crate) use input::{InputError, USER_COLUMNS, check_user_id, trim_user_id};
 pub(crate) use target::{BatchName, Target, client_token};
 pub(crate) use text::{is_hidden, quoted_cell, shell_word, visible, visible_lines, visible_path};
 
-/// How long the service remembers a client token (API reference, `clientToken`).
+/// The time for which the service remembers a client token (API reference, `clientToken`).
 pub(crate) const TOKEN_WINDOW: Duration = Duration::from_mins(10);
 
-/// How long a temporary password lives (API reference, `temporaryPassword`).
+/// The life of a temporary password (API reference, `temporaryPassword`).
 pub(crate) const PASSWORD_LIFE: Duration = Duration::from_hours(7 * 24);
 
 /// Milliseconds since the Unix epoch: the ledger's unit of time.
@@ -44,7 +44,7 @@ impl Millis {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// Whether `span` may have passed since `start`, or the clock ran backwards
+    /// Returns true if `span` may have passed since `start`, or the clock ran backwards
     /// so that nobody can tell. Both ends were cut to whole milliseconds, so at
     /// an equal one it may.
     #[must_use]
@@ -63,7 +63,7 @@ impl fmt::Display for Millis {
     }
 }
 
-/// What the ledger holds of a user. The numbers are its file format.
+/// The state of a user in the ledger. The numbers are its file format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub(crate) enum Status {
@@ -121,46 +121,46 @@ impl fmt::Debug for Password {
 /// A user's number in the ledger, from 0 in the order of first appearance.
 pub(crate) type UserNumber = u32;
 
-/// What is known of a user before this run touches it.
+/// A user as known before this run touches it.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
     /// The user's number in the ledger.
     pub number: UserNumber,
     /// The user ID, trimmed and checked.
     pub user_id: String,
-    /// Where the user stands in the roster, for messages.
+    /// The user's line in the roster, for messages.
     pub line: u64,
     /// Tries so far, in all runs.
     pub attempts: u32,
-    /// When the first request left that may have reset the user unanswered.
+    /// The time at which the first request left that may have reset the user unanswered.
     pub doubtful_since: Option<Millis>,
-    /// Whether an earlier retry may have reset the user once more.
+    /// True if an earlier retry may have reset the user once more.
     pub again: bool,
     /// The password to set, where the caller makes it. It is sealed with the
     /// claim, before any request may leave.
     pub password: Option<Password>,
 }
 
-/// What one user ended as, ready for the ledger.
+/// The end of one user's reset, ready for the ledger.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     /// The user's number in the ledger.
     pub number: UserNumber,
-    /// What the user ended as.
+    /// The status the user ended with.
     pub status: Status,
-    /// When the deciding answer came.
+    /// The time at which the deciding answer came.
     pub at: Millis,
     /// Tries in all runs; throttled ones don't count.
     pub attempts: u32,
-    /// When the first request left that may have reset the user unanswered.
+    /// The time at which the first request left that may have reset the user unanswered.
     pub doubtful_since: Option<Millis>,
-    /// Whether a retry may have reset the user once more.
+    /// True if a retry may have reset the user once more.
     pub again: bool,
     /// The service's ID of the deciding request.
     pub request_id: Option<String>,
     /// The service's error code, or our own word where there was no answer.
     pub error_code: Option<String>,
-    /// What the error means.
+    /// The meaning of the error.
     pub error_message: Option<String>,
     /// The temporary password of a success.
     pub password: Option<Password>,

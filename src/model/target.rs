@@ -1,4 +1,4 @@
-//! Where requests go, for which batch, under which token.
+//! Targets, batch names and client tokens.
 //!
 //! Invariant: a user's client token depends on nothing but (target, batch, user
 //! ID), so that it is the same on every retry, run and machine.
@@ -14,7 +14,7 @@ use super::hex;
 /// The namespace of our UUIDv5 client tokens; changing it changes every token.
 const TOKEN_NAMESPACE: Uuid = Uuid::from_u128(0x8f0d_5f0e_93a1_4e53_9c53_6f2b_7d1a_c2e4);
 
-/// Where requests go. A simulated target never equals a real one.
+/// The place that requests go to. A simulated target never equals a real one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// The embedded simulator.
@@ -99,7 +99,7 @@ impl fmt::Display for BatchName {
 /// The idempotency token of one user's reset.
 #[must_use]
 pub(crate) fn client_token(target: &Target, batch: &BatchName, user_id: &str) -> Uuid {
-    // A UUIDv5 of the name «target, batch, user ID» (RFC 9562, 5.5), a part a
+    // A UUIDv5 of the name (target, batch, user ID) (RFC 9562, 5.5), a part a
     // line: none of them can hold a line break. The uuid crate's own hashing
     // knows nothing of the processor's instructions for it.
     let mut hash = Sha1::new_with_prefix(TOKEN_NAMESPACE.as_bytes());

@@ -10,10 +10,10 @@ use std::path::Path;
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// How much of a cell a message shows, in characters.
+/// Characters of a cell that a message shows.
 const SHOWN: usize = 60;
 
-/// Whether a character can't be seen: control and format characters, line and
+/// Returns true if a character can't be seen: control and format characters, line and
 /// paragraph separators, noncharacters, and what Unicode lets a font ignore.
 #[must_use]
 pub(crate) fn is_hidden(c: char) -> bool {

@@ -1,4 +1,4 @@
-//! What goes back: an answer's status, error code and body, and how it ends.
+//! Answers: status, error code and body, and the way they end.
 //!
 //! Invariant: every refusal has the shape that the API gives its error: the code in a header,
 //! `message` and where the shape has it `reason` in the body, and nothing at all for throttling.
@@ -17,13 +17,13 @@ pub(super) struct Answer {
     pub code: Option<&'static str>,
     pub body: Bytes,
     pub ending: StopReason,
-    /// How long to wait before answering.
+    /// The wait before the answer.
     pub delay: Duration,
     /// Goes into the header `x-amzn-requestid`.
     pub request_id: uuid::Uuid,
 }
 
-/// How an answer ends.
+/// The way an answer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StopReason {
     /// As it should.

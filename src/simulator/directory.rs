@@ -125,7 +125,7 @@ impl Directory {
     }
 }
 
-/// Where the page begins that a `nextToken` stands for.
+/// Returns the beginning of the page that a `nextToken` stands for.
 pub(super) fn page_start(next_token: &str) -> Option<usize> {
     next_token.strip_prefix("from-")?.parse().ok()
 }

@@ -57,7 +57,7 @@ pub struct Faults {
     pub hang: f64,
 }
 
-/// Why faults could not be read.
+/// The reason for which faults could not be read.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum FaultsError {
     /// No such fault.

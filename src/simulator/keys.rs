@@ -131,7 +131,7 @@ impl Keyring {
     }
 }
 
-/// What a signing key is good for: `date/region/service/aws4_request`.
+/// The scope of a signing key: `date/region/service/aws4_request`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scope<'a> {
     pub text: &'a str,

@@ -50,14 +50,14 @@ pub const PLAIN_ACCESS_KEY_ID: &str = "AKIASIMULATEDPLAINUSER";
 /// That user's secret.
 pub const PLAIN_SECRET_ACCESS_KEY: &str = "simulated/secret/of/a/plain/user/0000000";
 
-/// What to simulate.
+/// Settings of a simulation.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen; port 0 lets the system choose.
+    /// The address to listen on; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// Who exists.
+    /// The users that exist.
     pub population: Population,
-    /// How long a client token is idempotent, counted from its execution.
+    /// The time for which a client token is idempotent, counted from its execution.
     pub token_ttl: Duration,
     /// Requests a second over all operations together; `None` is unlimited.
     pub quota: Option<Quota>,
@@ -65,7 +65,7 @@ pub struct Config {
     pub latency: Duration,
     /// The latency varies by up to this much either way.
     pub jitter: Duration,
-    /// How often a `ResetUserPassword` request goes wrong, and how.
+    /// Faults of `ResetUserPassword` requests, each with its share.
     pub faults: Faults,
     /// Passwords, request IDs, latencies and faults come from this.
     pub seed: u64,
@@ -74,7 +74,7 @@ pub struct Config {
     /// Life of issued programmatic credentials; `None` is as asked, 60 minutes by default. The
     /// answer tells whole minutes, so a life below one is told as one.
     pub credential_life: Option<Duration>,
-    /// What a replayed client token answers.
+    /// The answer to a replayed client token.
     pub replay: Replay,
 }
 
@@ -96,7 +96,7 @@ impl Default for Config {
     }
 }
 
-/// What the same client token answers for the same user while it is remembered. The API's
+/// The answer to the same client token for the same user while it is remembered. The API's
 /// documentation promises that nothing is done twice, and is silent about the password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Replay {
@@ -135,7 +135,7 @@ impl Simulator {
         self.bound.address()
     }
 
-    /// What to give a client as its endpoint URL.
+    /// Returns the URL to give a client as its endpoint.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address())

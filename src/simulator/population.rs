@@ -1,4 +1,4 @@
-//! Who exists in the simulated environment.
+//! The users of the simulated environment.
 //!
 //! Invariant: a listed population holds each user ID once, every ID fits the API's constraint, and
 //! the order of the list is the order in which pages tell it.
@@ -29,11 +29,11 @@ pub struct User {
     pub first_name: String,
     /// The last name.
     pub last_name: String,
-    /// Whether the user may sign in.
+    /// True if the user may sign in.
     pub status: UserStatus,
     /// Superuser or not.
     pub user_type: UserType,
-    /// Whether FinSpace issues credentials for the user.
+    /// True if FinSpace issues credentials for the user.
     pub api_access: ApiAccess,
     /// The last sign-in, if there was one.
     pub last_login_at: Option<jiff::Timestamp>,
@@ -77,15 +77,15 @@ macro_rules! words {
 }
 
 words! {
-    /// Whether the user may sign in.
+    /// True if the user may sign in.
     UserStatus { Creating = "CREATING", Enabled = "ENABLED", Disabled = "DISABLED" }
 }
 words! {
-    /// What kind of user it is.
+    /// The kind of user.
     UserType { SuperUser = "SUPER_USER", AppUser = "APP_USER" }
 }
 words! {
-    /// Whether the user may call the API.
+    /// True if the user may call the API.
     ApiAccess { Enabled = "ENABLED", Disabled = "DISABLED" }
 }
 
@@ -101,7 +101,7 @@ pub fn is_valid_identifier(text: &str, max_characters: usize) -> bool {
 /// The longest user ID, in characters.
 pub(super) const MAX_ID: usize = 26;
 
-/// Why a population could not be read.
+/// The reason for which a population could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PopulationError {
     /// It is no CSV, or can't be read.

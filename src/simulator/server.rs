@@ -27,7 +27,7 @@ use super::api::Api;
 use super::{Config, admin};
 
 const MAX_BODY: usize = 64 * 1024;
-/// How long to wait when the system has no more sockets to give.
+/// The wait where the system has no more sockets to give.
 const BREATH: Duration = Duration::from_millis(20);
 
 /// A listener and what it will serve.

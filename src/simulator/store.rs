@@ -1,4 +1,4 @@
-//! What has been reset: each user's passwords and the client tokens that are still remembered.
+//! The record of resets: each user's passwords and the client tokens that are still remembered.
 //!
 //! Invariant: the last password of a user's history is the current one, and while a token is
 //! remembered no second reset happens under it. Time is always passed in, never read here.
@@ -31,7 +31,7 @@ pub(super) struct Account {
     pub resets: u64,
 }
 
-/// What a reset came to.
+/// The end of a reset.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reset<'a> {
     pub password: &'a str,

@@ -1,4 +1,4 @@
-//! What people see: the printer, the progress of a run, the log, and how
+//! The program's face: the printer, the progress of a run, the log, and how
 //! numbers are written.
 //!
 //! Invariant: nothing else in the program prints.

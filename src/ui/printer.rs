@@ -60,8 +60,8 @@ impl Printer {
         Self { inner: Arc::new(Mutex::new(inner)), pen: Pen::start() }
     }
 
-    /// Whom to tell that nobody reads any more.
-    pub(crate) fn tell(&self, shutdown: &Shutdown) {
+    /// Asks for the end of the run when nobody reads any more.
+    pub(crate) fn on_lost_reader(&self, shutdown: &Shutdown) {
         self.pen.tell(shutdown);
     }
 

@@ -14,7 +14,7 @@ use crate::awscli::args::{Color, OutputFormat};
 mod table;
 mod text;
 
-/// How answers are shown.
+/// The form in which answers are shown.
 pub(super) struct Output {
     format: OutputFormat,
     color: Color,

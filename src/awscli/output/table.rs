@@ -57,7 +57,7 @@ struct Box {
     title: String,
     header: Vec<String>,
     rows: Vec<Vec<String>>,
-    /// How many boxes it lies in.
+    /// The number of boxes it lies in.
     depth: usize,
     /// The widest cell of each column.
     widths: Option<Vec<usize>>,
@@ -72,7 +72,7 @@ impl Table {
         self.boxes.last_mut().ok_or_else(|| "a table without a title".to_owned())
     }
 
-    /// Tells whether there was anything to show.
+    /// Returns true if there was anything to show.
     fn build(&mut self, title: Option<&str>, value: &Value, depth: usize) -> Result<bool, String> {
         if is_nothing(value) {
             return Ok(false);
@@ -161,7 +161,7 @@ impl Table {
     }
 }
 
-/// What Python takes for false.
+/// Returns true for what Python takes for false.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
@@ -309,7 +309,7 @@ fn columns(text: &str) -> usize {
     text.chars().map(|c| if wide.contains(&widths.get(c)) { 2 } else { 1 }).sum()
 }
 
-/// Where lines are gathered. Colours are switched off after each piece that is
+/// A gatherer of lines. Colours are switched off after each piece that is
 /// written, also after those that have none.
 struct Page {
     text: String,

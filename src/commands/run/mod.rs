@@ -52,7 +52,7 @@ async fn carry_out(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {
     let shutdown = Shutdown::default();
     let words = LastWords::prepare(&shutdown, printer, settings.summary.clone());
     shutdown.start().map_err(|error| Error::System("no signal handlers", error))?;
-    printer.tell(&shutdown);
+    printer.on_lost_reader(&shutdown);
     let ready = prepare::prepare(settings, printer).await?;
     printer.in_batch(ready.job.batch.as_str());
     if ready.job.settings.dry_run {
