@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::common::{Ran, Room, Simulator, Table};
-use crate::interop::{have, tool};
+use crate::common::{Ran, Room, Simulator, Table, have};
+use crate::interop::tool;
 
 /// Five users of three managers, reset and encrypted to `key`.
 fn results(room: &Room, simulator: &Simulator) {
