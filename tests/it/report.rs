@@ -131,7 +131,7 @@ onload = () => {
 
 #[test]
 fn a_browser_shows_the_page_on_a_telephone_in_the_dark_and_to_everyone() {
-    if !crate::interop::have(&["chromium"]) {
+    if !crate::common::have(&["chromium"]) {
         return;
     }
     let (room, simulator) = (Room::new(), Simulator::start(&[]));
