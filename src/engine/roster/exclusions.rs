@@ -96,7 +96,9 @@ impl Exclusions {
     #[must_use]
     pub(crate) fn finish(self) -> (HashSet<String>, Vec<ListReport>) {
         let reports = self.0.iter().map(List::report).collect();
-        (self.0.into_iter().flat_map(|list| list.entries.into_keys()).collect(), reports)
+        let mut excluded = HashSet::with_capacity(self.0.iter().map(|list| list.entries.len()).sum());
+        excluded.extend(self.0.into_iter().flat_map(|list| list.entries.into_keys()));
+        (excluded, reports)
     }
 }
 

@@ -27,8 +27,8 @@ const WORDS: [&str; 18] = [
 /// Whether an ID looks like an error value, a number or date of a spreadsheet, a
 /// formula, a comment, a footer, or several cells.
 pub(super) fn looks_like_no_id(id: &str) -> bool {
-    // FinSpace's own IDs, told at a glance.
-    if id.len() == 26 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+    // FinSpace's own IDs, told at a glance: all bytes at once, without a branch.
+    if id.len() == 26 && id.bytes().filter(u8::is_ascii_alphanumeric).count() == 26 {
         return false;
     }
     let word = id.strip_suffix(':').unwrap_or(id);

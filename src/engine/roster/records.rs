@@ -16,8 +16,9 @@ use crate::model::InputError;
 pub(super) struct Records<'a> {
     source: &'a Source,
     reader: csv::Reader<RawRecords<BufReader<Text<'a>>>>,
+    /// The record that [`Records::next_bytes`] read last.
     bytes: ByteRecord,
-    /// The record last read.
+    /// The record that [`Records::next`] read last.
     pub text: StringRecord,
 }
 
@@ -45,19 +46,18 @@ impl<'a> Records<'a> {
     /// The record is not UTF-8 or has two readings, or reading failed.
     #[allow(clippy::should_implement_trait, reason = "a lending reader, not an iterator")]
     pub(super) fn next(&mut self) -> Result<Option<u64>, InputError> {
-        while let Some(line) = self.next_bytes()? {
-            let bytes = std::mem::take(&mut self.bytes);
-            match StringRecord::from_byte_record(bytes) {
-                Ok(text) => self.bytes = std::mem::replace(&mut self.text, text).into_byte_record(),
-                Err(_) => return Err(self.not_utf8(line)),
+        loop {
+            match self.reader.read_record(&mut self.text) {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                Err(error) => return Err(self.refusal(error)),
             }
             // A quoted nothing in a column of its own is a row.
             let counts = self.text.len() == 1 && self.reader.get_ref().bytes().contains(&b'"');
             if counts || self.text.iter().any(|cell| !cell.trim().is_empty()) {
-                return Ok(Some(line));
+                return Ok(Some(self.reader.get_ref().first));
             }
         }
-        Ok(None)
     }
 
     /// The same, whatever its encoding.
@@ -93,12 +93,13 @@ impl<'a> Records<'a> {
             csv::ErrorKind::Io(error) => {
                 error.downcast::<InputError>().unwrap_or_else(|error| unreadable(self.source.name(), &error))
             }
-            _ => unreadable(self.source.name(), &std::io::ErrorKind::InvalidData.into()),
+            _ => self.not_utf8(),
         }
     }
 
-    fn not_utf8(&self, line: u64) -> InputError {
-        let raw = self.reader.get_ref().bytes();
+    fn not_utf8(&self) -> InputError {
+        let record = self.reader.get_ref();
+        let raw = record.bytes();
         let valid = std::str::from_utf8(raw).err().map_or(0, |error| error.valid_up_to());
         let breaks = raw[..valid].iter().filter(|&&byte| byte == b'\n').count() as u64;
         InputError::new(
@@ -106,6 +107,6 @@ impl<'a> Records<'a> {
             "is not valid UTF-8".into(),
             "save it as `CSV UTF-8`, or convert it, for example with iconv -f WINDOWS-1252 -t UTF-8",
         )
-        .at(line + breaks)
+        .at(record.first + breaks)
     }
 }
