@@ -147,7 +147,7 @@ impl<'a> Words<'a> {
         };
         fields.extend(pause.map(|text| Field { text: format!("· {text}"), rank: 2 }));
         if let Some(found) = rate_found {
-            fields.push(Field { text: format!("service takes {}", pace(found)), rank: 10 });
+            fields.push(Field { text: format!("limit about {}", pace(found)), rank: 10 });
         }
         fields
     }
@@ -262,7 +262,7 @@ mod tests {
         for width in [80, 120] {
             assert!(shown(&BAD, width).contains("eta 2h 13m"), "{}", shown(&BAD, width));
         }
-        assert!(shown(&BAD, 200).contains("ok 12000") && shown(&BAD, 200).contains("service takes 512/s"));
+        assert!(shown(&BAD, 200).contains("ok 12000") && shown(&BAD, 200).contains("limit about 512/s"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::job::Job;
 use super::prepare::Ready;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
+use crate::engine::dispatch::pacer::rounded;
 use crate::engine::ledger::Doubt;
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError};
@@ -188,7 +189,11 @@ impl Summary {
                 retried: self.tally.retried,
                 throttled: self.tally.throttled,
             },
-            rate: RateJson { ceiling: &self.rate, achieved: self.achieved(), found: self.tally.rate_found },
+            rate: RateJson {
+                ceiling: &self.rate,
+                achieved: rounded(self.achieved()),
+                found: self.tally.rate_found.map(rounded),
+            },
             in_doubt: InDoubt {
                 users: self.doubt.users,
                 can_settle: self.doubt.can_settle,
@@ -251,7 +256,7 @@ impl Summary {
                 line.push_str(&format!(", {} throttled", self.tally.throttled));
             }
             if let Some(found) = self.tally.rate_found {
-                line.push_str(&format!("; the service takes about {}", pace(found)));
+                line.push_str(&format!(", limit about {}", pace(found)));
             }
             lines.push(line);
         }
