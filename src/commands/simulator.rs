@@ -28,12 +28,15 @@ pub(crate) struct SimulatorArgs {
     /// A repeated token answers with a new password instead of the same one
     #[arg(long)]
     pub new_password_on_replay: bool,
-    /// Requests a second that are let through: 500, or a schedule like 500:10s,100:10s,800; with ,counted each second's requests are counted, else a bucket fills
+    /// Requests a second that are let through: 500, or a schedule like 500:10s,100:10s,800; and how they are kept: ,burst=N or ,bucket (a second's room) or ,spacing (room for one) of a bucket that fills, ,counted in each second, ,sliding in the last second
     #[arg(long, value_name = "QUOTA")]
     pub quota: Option<crate::simulator::Quota>,
     /// Time an answer takes
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0ms")]
     pub latency: Duration,
+    /// Time a refusal for the quota takes [default: as any answer]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub refusal_latency: Option<Duration>,
     /// Random time on top of it
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0ms")]
     pub jitter: Duration,
@@ -70,6 +73,7 @@ pub(super) async fn run(args: SimulatorArgs, printer: &Printer) -> Result<Exit, 
         token_ttl: args.token_ttl,
         quota: args.quota,
         latency: args.latency,
+        refusal_latency: args.refusal_latency,
         jitter: args.jitter,
         faults: args.faults.unwrap_or_default(),
         seed: args.seed,

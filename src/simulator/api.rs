@@ -36,6 +36,7 @@ pub(super) struct Api {
     verify_signatures: bool,
     credential_life: Option<Duration>,
     latency: Duration,
+    refusal_latency: Duration,
     jitter: Duration,
     directory: Directory,
     state: Mutex<State>,
@@ -90,6 +91,7 @@ impl Api {
             verify_signatures: config.verify_signatures,
             credential_life: config.credential_life,
             latency: config.latency,
+            refusal_latency: config.refusal_latency.unwrap_or(config.latency),
             jitter: config.jitter,
             directory: Directory::new(config.population),
             state: Mutex::new(State {
@@ -138,16 +140,17 @@ impl Api {
             refusal.into()
         });
         answer.request_id = uuid::Builder::from_random_bytes(state.rng.random()).into_uuid();
-        answer.delay = self.delay(&mut state.rng);
+        let latency = if answer.status.as_u16() == 429 { self.refusal_latency } else { self.latency };
+        answer.delay = self.delay(latency, &mut state.rng);
         answer
     }
 
-    fn delay(&self, rng: &mut StdRng) -> Duration {
+    fn delay(&self, latency: Duration, rng: &mut StdRng) -> Duration {
         if self.jitter.is_zero() {
-            return self.latency;
+            return latency;
         }
         let swing = rng.random_range(0.0..2.0);
-        (self.latency + self.jitter.mul_f64(swing)).saturating_sub(self.jitter)
+        (latency + self.jitter.mul_f64(swing)).saturating_sub(self.jitter)
     }
 
     /// The stations that all operations share: signature and quota.

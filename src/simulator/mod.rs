@@ -35,7 +35,7 @@ use std::time::Duration;
 
 pub use faults::{Faults, FaultsError};
 pub use population::{ApiAccess, Population, PopulationError, User, UserStatus, UserType, is_valid_identifier};
-pub use quota::{Quota, QuotaError};
+pub use quota::{Limiter, Quota, QuotaError};
 
 /// The region to configure a client with. The simulator accepts whatever region a request is
 /// signed for.
@@ -63,6 +63,8 @@ pub struct Config {
     pub quota: Option<Quota>,
     /// Time between a request's execution and its answer.
     pub latency: Duration,
+    /// The same of an answer that refuses for the quota; `None` is the same.
+    pub refusal_latency: Option<Duration>,
     /// The latency varies by up to this much either way.
     pub jitter: Duration,
     /// Faults of `ResetUserPassword` requests, each with its share.
@@ -86,6 +88,7 @@ impl Default for Config {
             token_ttl: Duration::from_mins(10),
             quota: None,
             latency: Duration::ZERO,
+            refusal_latency: None,
             jitter: Duration::ZERO,
             faults: Faults::default(),
             seed: 0,

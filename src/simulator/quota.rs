@@ -1,24 +1,35 @@
-//! The request quota: a token bucket, or a count of each second's requests, whose rate follows a
+//! The request quota: a token bucket, or a count of a second's requests, whose rate follows a
 //! schedule.
 //!
 //! Invariant: over any stretch of time no more requests pass than the schedule's integral over that
-//! stretch plus the burst; of a count, no more in a second than its rate. Time is always passed in,
+//! stretch plus the burst; of a count, no more in one of its seconds than its rate. Time is always passed in,
 //! never read here.
 
+use std::collections::VecDeque;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// A quota: rates and how long each holds. Written `500`, or `500:10s,100:10s,800,burst=20`; with
-/// `counted` in place of a burst for a count of each second's requests.
+/// A quota: rates and how long each holds, and how they are kept. Written `500`, or
+/// `500:10s,100:10s,800,burst=20`; see [`Limiter`] for the words.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quota {
     /// Requests a second, for so long; the last one holds for ever. The clock starts with the first
     /// request.
     pub schedule: Vec<(Duration, f64)>,
-    /// Requests that may come at once: the bucket's size. It starts full.
-    pub burst: u32,
-    /// Whether each second's requests are counted instead, the seconds of the quota's own clock.
-    pub counted: bool,
+    /// How the rates are kept.
+    pub limiter: Limiter,
+}
+
+/// A way to keep a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limiter {
+    /// A bucket with room for so many requests, full at the start: `burst=20`; `spacing` is a
+    /// bucket of one, `bucket` one with a second's room.
+    Bucket(u32),
+    /// A count of the requests in each second of the quota's own clock: `counted`.
+    Counted,
+    /// A count of the requests in the last second: `sliding`.
+    Sliding,
 }
 
 /// Why a quota could not be read.
@@ -36,9 +47,12 @@ pub enum QuotaError {
     /// The burst is no whole number of at least one.
     #[error("quota: '{0}' is not a burst; write a whole number of at least 1, such as burst=20")]
     Burst(String),
-    /// A count of what can't be counted, or with a bucket's size.
-    #[error("quota: a counted one takes rates of 0 or of at least 1, and no burst")]
+    /// A count of what can't be counted.
+    #[error("quota: counted and sliding take rates of 0 or of at least 1")]
     Counted,
+    /// Two ways at once.
+    #[error("quota: name one of bucket, burst=N, spacing, counted and sliding")]
+    Limiters,
     /// No rate at all.
     #[error("quota: there is no rate; write requests a second, such as 500")]
     Empty,
@@ -49,17 +63,11 @@ impl FromStr for Quota {
 
     fn from_str(text: &str) -> Result<Self, QuotaError> {
         let mut schedule = Vec::new();
-        let mut burst = None;
+        let mut words = Vec::new();
         let mut endless = None;
-        let mut counted = false;
         for step in text.split(',').map(str::trim).filter(|s| !s.is_empty()) {
-            if let Some(value) = step.strip_prefix("burst=") {
-                let size = value.parse().ok().filter(|&n: &u32| n > 0);
-                burst = Some(size.ok_or_else(|| QuotaError::Burst(value.to_owned()))?);
-                continue;
-            }
-            if step == "counted" {
-                counted = true;
+            if step.starts_with("burst=") || ["bucket", "spacing", "counted", "sliding"].contains(&step) {
+                words.push(step);
                 continue;
             }
             if let Some(earlier) = endless {
@@ -76,22 +84,37 @@ impl FromStr for Quota {
             schedule.push((duration, rate));
         }
         let &(_, first) = schedule.first().ok_or(QuotaError::Empty)?;
-        if counted && (burst.is_some() || schedule.iter().any(|&(_, rate)| rate > 0.0 && rate < 1.0)) {
+        let limiter = match words[..] {
+            [] => Limiter::Bucket(whole(first / 10.0)),
+            ["bucket"] => Limiter::Bucket(whole(first)),
+            ["spacing"] => Limiter::Bucket(1),
+            ["counted"] => Limiter::Counted,
+            ["sliding"] => Limiter::Sliding,
+            [burst] => {
+                let value = burst.trim_start_matches("burst=");
+                let size = value.parse().ok().filter(|&n: &u32| n > 0);
+                Limiter::Bucket(size.ok_or_else(|| QuotaError::Burst(value.to_owned()))?)
+            }
+            _ => return Err(QuotaError::Limiters),
+        };
+        let bucket = matches!(limiter, Limiter::Bucket(_));
+        if !bucket && schedule.iter().any(|&(_, rate)| rate > 0.0 && rate < 1.0) {
             return Err(QuotaError::Counted);
         }
-        Ok(Quota { burst: burst.unwrap_or_else(|| default_burst(first)), schedule, counted })
+        Ok(Quota { schedule, limiter })
     }
 }
 
-/// A tenth of a second's worth: clients that pace well never notice, bursts do.
-fn default_burst(rate: f64) -> u32 {
+/// A bucket's room: a tenth of a second's worth unless said otherwise, which clients that pace
+/// well never notice.
+fn whole(room: f64) -> u32 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a float cast saturates, and the rate is not negative"
     )]
-    let tenth = (rate / 10.0).ceil() as u32;
-    tenth.max(1)
+    let room = room.ceil() as u32;
+    room.max(1)
 }
 
 fn parse_rate(text: &str) -> Result<f64, QuotaError> {
@@ -111,14 +134,17 @@ pub(super) struct Bucket {
     tokens: f64,
     /// When the first request came, and how far into the schedule the bucket is filled.
     clock: Option<(Instant, Duration)>,
-    /// The second that is counted, and how many of its requests passed.
-    second: (u64, f64),
+    /// When the requests that are counted passed.
+    passed: VecDeque<Duration>,
 }
 
 impl Bucket {
     pub(super) fn new(quota: Quota) -> Bucket {
-        let tokens = f64::from(quota.burst);
-        Bucket { quota, tokens, clock: None, second: (0, 0.0) }
+        let tokens = match quota.limiter {
+            Limiter::Bucket(burst) => f64::from(burst),
+            Limiter::Counted | Limiter::Sliding => 0.0,
+        };
+        Bucket { quota, tokens, clock: None, passed: VecDeque::new() }
     }
 
     /// Lets one request pass, or not.
@@ -126,11 +152,19 @@ impl Bucket {
         let (start, filled) = *self.clock.get_or_insert((now, Duration::ZERO));
         let age = now.saturating_duration_since(start).max(filled);
         self.clock = Some((start, age));
-        if self.quota.counted {
-            return self.count(age);
-        }
+        let second = Duration::from_secs(1);
+        let burst = match self.quota.limiter {
+            Limiter::Bucket(burst) => f64::from(burst),
+            Limiter::Counted => {
+                let from = Duration::from_secs(age.as_secs());
+                return self.count(age, |passed| passed < from, self.integral(from, from + second));
+            }
+            Limiter::Sliding => {
+                return self.count(age, |passed| passed + second <= age, self.integral(age, age + second));
+            }
+        };
         let gained = self.integral(filled, age);
-        self.tokens = (self.tokens + gained).min(f64::from(self.quota.burst));
+        self.tokens = (self.tokens + gained).min(burst);
         let pass = self.tokens >= 1.0;
         if pass {
             self.tokens -= 1.0;
@@ -138,14 +172,16 @@ impl Bucket {
         pass
     }
 
-    fn count(&mut self, age: Duration) -> bool {
-        let second = age.as_secs();
-        if self.second.0 != second {
-            self.second = (second, 0.0);
+    /// Forgets what passed too long ago, and lets one more pass if there are not `most` yet.
+    fn count(&mut self, age: Duration, over: impl Fn(Duration) -> bool, most: f64) -> bool {
+        while self.passed.front().is_some_and(|&passed| over(passed)) {
+            self.passed.pop_front();
         }
-        let from = Duration::from_secs(second);
-        let pass = self.second.1 + 1.0 <= self.integral(from, from + Duration::from_secs(1));
-        self.second.1 += f64::from(u8::from(pass));
+        #[expect(clippy::cast_precision_loss, reason = "a second's requests")]
+        let pass = (self.passed.len() + 1) as f64 <= most;
+        if pass {
+            self.passed.push_back(age);
+        }
         pass
     }
 
@@ -218,6 +254,18 @@ mod tests {
     }
 
     #[test]
+    fn a_sliding_count_forgets_each_request_a_second_later() {
+        let mut bucket = Bucket::new("10,sliding".parse().unwrap());
+        let start = Instant::now();
+        for (millis, tries, expected) in
+            [(0, 4, 4), (500, 20, 6), (999, 20, 0), (1000, 20, 4), (1499, 20, 0), (1500, 20, 6)]
+        {
+            let now = start + Duration::from_millis(millis);
+            assert_eq!((0..tries).filter(|_| bucket.take(now)).count(), expected, "after {millis} ms");
+        }
+    }
+
+    #[test]
     fn time_that_runs_backwards_grants_nothing() {
         let mut bucket = Bucket::new("1,burst=1".parse().unwrap());
         let earlier = Instant::now();
@@ -232,7 +280,12 @@ mod tests {
         let quota: Quota = " 500:10s, 0.5 ".parse().unwrap();
         assert_eq!(quota.schedule[0], (Duration::from_secs(10), 500.0));
         assert_eq!(quota.schedule[1], (Duration::MAX, 0.5));
-        assert_eq!(quota.burst, 50);
+        assert_eq!(quota.limiter, Limiter::Bucket(50));
+        let limiter = |text: &str| text.parse::<Quota>().unwrap().limiter;
+        assert_eq!(limiter("500,bucket"), Limiter::Bucket(500));
+        assert_eq!(limiter("0.5,bucket"), Limiter::Bucket(1));
+        assert_eq!(limiter("500,spacing"), Limiter::Bucket(1));
+        assert_eq!(limiter("500,sliding"), Limiter::Sliding);
         let error = |text: &str| text.parse::<Quota>().unwrap_err().to_string();
         assert!(error("").contains("no rate"));
         assert!(error("fast").contains("'fast' is not a rate"));
@@ -240,7 +293,7 @@ mod tests {
         assert!(error("5:soon").contains("'soon' is not a duration"));
         assert!(error("5,6").contains("write 5:10s"));
         assert!(error("5,burst=0").contains("at least 1"));
-        assert!(error("5,burst=2,counted").contains("no burst"));
+        assert!(error("5,burst=2,counted").contains("one of bucket, "));
         assert!(error("0.5,counted").contains("at least 1"));
     }
 }

@@ -21,6 +21,7 @@ mod keys;
 mod ledgers;
 mod machines;
 mod ownership;
+mod pace;
 mod packaging;
 mod properties;
 mod readme;

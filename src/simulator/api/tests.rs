@@ -96,7 +96,7 @@ fn the_same_seed_gives_the_same_answers() {
 fn latency_swings_by_its_jitter_and_no_further() {
     let api = api(Config { latency: Duration::from_millis(10), jitter: Duration::from_millis(4), ..Config::default() });
     let mut rng = StdRng::seed_from_u64(1);
-    let delays: Vec<_> = (0..1000).map(|_| api.delay(&mut rng)).collect();
+    let delays: Vec<_> = (0..1000).map(|_| api.delay(api.latency, &mut rng)).collect();
     let (low, high) = (Duration::from_millis(6), Duration::from_millis(14));
     assert!(delays.iter().all(|d| (low..=high).contains(d)));
     assert!(delays.iter().any(|d| *d < low * 7 / 6) && delays.iter().any(|d| *d > high * 13 / 14));
