@@ -62,10 +62,17 @@ impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unlimited => f.write_str("unlimited"),
-            Self::PerSecond(rate) if *rate >= 1.0 => write!(f, "{rate}/s"),
-            Self::PerSecond(rate) => write!(f, "{}/m", rate * 60.0),
+            Self::PerSecond(rate) if *rate >= 1.0 => write!(f, "{}/s", rounded(*rate)),
+            Self::PerSecond(rate) if *rate >= 1.0 / 60.0 => write!(f, "{}/m", rounded(rate * 60.0)),
+            Self::PerSecond(rate) => write!(f, "{}/h", rounded(rate * 3600.0)),
         }
     }
+}
+
+/// Returns a number with three digits behind its point at most, as people read them.
+#[must_use]
+pub(crate) fn rounded(number: f64) -> f64 {
+    (number * 1000.0).round() / 1000.0
 }
 
 /// Late timers are made up for within this time, by the burst.
