@@ -189,7 +189,7 @@ pub(crate) struct Tally {
     pub unknown: u64,
     /// Users that this run may have reset once more.
     pub reset_again: u64,
-    /// Whether an answer came that only the service can have given.
+    /// Whether a request was ever answered, by whomever.
     pub answered: bool,
     /// Requests that wait for their answers.
     pub in_flight: u64,

@@ -286,6 +286,7 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
 
     fn answered(&mut self, (number, permit, answer): Answered) {
         let Some(mut attempt) = self.flying.remove(&number) else { return };
+        self.recorder.tally.answered |= answer.as_ref().map_or_else(|failure| failure.status.is_some(), |_| true);
         match answer {
             Ok(reset) => {
                 self.pacer.answered(permit, false);
@@ -367,7 +368,6 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
         let tally = &mut self.recorder.tally;
         tally.rate_found = self.pacer.found();
         tally.in_flight = self.flying.len() as u64;
-        tally.answered = self.breaker.has_met_the_api();
         tally.pause = match (&self.stop, self.retries.peek()) {
             (None, Some(waiting)) if self.flying.is_empty() => {
                 let left = waiting.due.saturating_duration_since(now());
