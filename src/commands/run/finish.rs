@@ -62,8 +62,9 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
     let Sent { mut ledger, stop, tally, .. } = sent;
     let mut errors = Vec::new();
     let (mut counts, mut is_published) = (ledger.counts().unwrap_or_default(), false);
-    // Results of which none was ever given would only stand in the way of the next run.
-    if ledger.is_bound().unwrap_or(true) || counts.to_do() == 0 {
+    // Results of which none was ever given would only stand in the way of the next
+    // run; whoever is in doubt is one.
+    if ledger.is_bound().unwrap_or(true) || counts.unknown > 0 || counts.to_do() == 0 {
         match publish(job, &ledger) {
             Ok(written) => (counts, is_published) = (written, true),
             Err(error) => errors.push(error.into()),
