@@ -210,7 +210,7 @@ fn after_a_kill_status_tells_who_was_in_flight() {
     assert!(in_flight > 0, "{status}");
     let text = room.run(&["status", &room.batch(), "--state-dir", "state"]).expect(0);
     assert!(text.stdout.contains(&format!("{in_flight}, left by a run that was stopped")), "{text}");
-    assert!(text.stdout.contains("ended without a word"), "{text}");
+    assert!(text.stdout.contains("crashed or was killed"), "{text}");
     let ran = room.reset(&simulator, &["users.csv", "-o", "out.csv"]).expect(0);
     ran.says(&format!("{in_flight} users were in flight when the last run ended"))
         .says("can be settled without a new reset until");

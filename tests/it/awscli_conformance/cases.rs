@@ -849,11 +849,19 @@ pub(super) static CASES: &[Case] = &[
         &[Answer::Http("409 Conflict", r#"{"__type":"x#ConflictException","message":"Busy"}"#)],
         &["--user-id", "u", "--endpoint-url", "{URL}"],
     ),
-    says(
-        "an error without a word",
-        &[Answer::Http("404 Not Found", "")],
-        &["--user-id", "u", "--endpoint-url", "{URL}"],
-    ),
+    Case {
+        in_doubt: true,
+        differs: Some(told(
+            "a refusal without the API's code may come from a proxy, behind which the password was changed",
+            254,
+            "An error occurred (404) when calling the ResetUserPassword operation:",
+        )),
+        ..says(
+            "an error without a word",
+            &[Answer::Http("404 Not Found", "")],
+            &["--user-id", "u", "--endpoint-url", "{URL}"],
+        )
+    },
     Case {
         env: &[("AWS_MAX_ATTEMPTS", "1")],
         ..says(
