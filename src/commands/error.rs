@@ -111,7 +111,7 @@ pub(crate) enum SettingsError {
     )]
     Extension(PathBuf),
     /// A man page of nothing.
-    #[error("there is no command {0:?}; see «finspace-reset --help»")]
+    #[error("there is no command {0:?}; see `finspace-reset --help`")]
     NoCommand(String),
     /// An encrypted output for nobody.
     #[error(

@@ -73,7 +73,7 @@ pub(crate) enum Command {
     Keygen(keygen::KeygenArgs),
     /// Write a CSV of the users FinSpace knows
     ListUsers(list_users::ListUsersArgs),
-    /// Reset one user, in place of «aws finspace-data reset-user-password»
+    /// Reset one user, in place of `aws finspace-data reset-user-password`
     #[command(after_help = awscli::EXAMPLES, display_name = "finspace-reset")]
     ResetUserPassword(Box<awscli::ResetUserPasswordArgs>),
     /// Print a completion script for a shell

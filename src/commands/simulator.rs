@@ -19,7 +19,7 @@ pub(crate) struct SimulatorArgs {
     /// Address to listen on; loopback only
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub listen: std::net::SocketAddr,
-    /// CSV of the users there are [default: anyone but IDs that begin with «missing»]
+    /// CSV of the users there are [default: anyone but IDs that begin with `missing`]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub users: Option<PathBuf>,
     /// How long a client token is remembered
@@ -60,7 +60,7 @@ pub(super) async fn run(args: SimulatorArgs, printer: &Printer) -> Result<Exit, 
         None => Population::Anyone,
         Some(path) => {
             let name = path.display().to_string();
-            let wrong = |what: String| InputError::new(&name, what, "see «finspace-reset simulator --help»");
+            let wrong = |what: String| InputError::new(&name, what, "see `finspace-reset simulator --help`");
             let file = std::fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
             Population::from_csv(file).map_err(|error| wrong(error.to_string()))?
         }

@@ -63,7 +63,7 @@ pub(crate) enum StateError {
     },
     /// No ledger of that name.
     #[error(
-        "there is no batch {0} in {1}; «finspace-reset status» lists those there are, and --state-dir names another folder"
+        "there is no batch {0} in {1}; `finspace-reset status` lists those there are, and --state-dir names another folder"
     )]
     NoBatch(String, PathBuf),
     /// Another process has the batch.

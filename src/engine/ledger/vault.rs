@@ -25,17 +25,17 @@ const KEY_BYTES: usize = 32;
 pub(crate) enum VaultError {
     /// The key file is gone, though sealed passwords need it.
     #[error(
-        "the key {0} that seals this batch's passwords is missing; put it back, or give the passwords up with «finspace-reset close»"
+        "the key {0} that seals this batch's passwords is missing; put it back, or give the passwords up with `finspace-reset close BATCH --discard-passwords`"
     )]
     Missing(PathBuf),
     /// The key file is not a key.
     #[error(
-        "{0} is not a key of {KEY_BYTES} bytes; put the right file back, or give the passwords up with «finspace-reset close»"
+        "{0} is not a key of {KEY_BYTES} bytes; put the right file back, or give the passwords up with `finspace-reset close BATCH --discard-passwords`"
     )]
     NotAKey(PathBuf),
     /// A sealed password does not open.
     #[error(
-        "a sealed password does not open with {0}: the ledger or the key was changed; put the right pair back, or give the passwords up with «finspace-reset close»"
+        "a sealed password does not open with {0}: the ledger or the key was changed; put the right pair back, or give the passwords up with `finspace-reset close BATCH --discard-passwords`"
     )]
     Broken(PathBuf),
     /// The key file can't be read or written.
@@ -45,7 +45,7 @@ pub(crate) enum VaultError {
 
 /// The sealing key of one batch.
 pub(crate) struct Vault {
-    /// «Less safe» in that it leaves the nonces to us.
+    /// `Less safe` in that it leaves the nonces to us.
     key: LessSafeKey,
     batch: String,
     path: PathBuf,
