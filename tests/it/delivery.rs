@@ -21,7 +21,7 @@ fn sealed(room: &Room) -> i64 {
 /// A batch that was killed when some were reset and nothing was published.
 fn killed_in_the_middle(room: &Room, simulator: &Simulator) {
     room.roster("users.csv", 40);
-    let mut job = room.job(simulator, &["users.csv", "-o", "out.csv", "--batch", "b", "--rate", "200"]);
+    let mut job = room.job(simulator, &["users.csv", "-o", "out.csv", "--batch", "b", "--rate", "40"]);
     job.env("FINSPACE_RESET_DIE_AT", "outcome:4");
     assert!(!Running::of(job).wait().status.success());
     assert!(!room.exists("out.csv") && sealed(room) > 0);
