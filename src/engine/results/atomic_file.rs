@@ -12,16 +12,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
-use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
-use crate::model::hex;
+use super::digesting::Digesting;
 use crate::process::failpoint;
 
 /// A file being written, and the digest of what was written.
 pub(crate) struct AtomicFile {
-    output: BufWriter<File>,
-    hash: Sha256,
+    output: Digesting<BufWriter<File>>,
     path: PathBuf,
     /// Its name until it is whole, where it must have one.
     name: Option<TempPath>,
@@ -47,7 +45,8 @@ impl AtomicFile {
                 (file, Some(TempPath::try_from_path(hidden)?))
             }
         };
-        Ok(Self { output: BufWriter::with_capacity(64 * 1024, file), hash: Sha256::new(), path: path.to_owned(), name })
+        let output = Digesting::new(BufWriter::with_capacity(64 * 1024, file));
+        Ok(Self { output, path: path.to_owned(), name })
     }
 
     /// Puts what was written on the disk, tells its digest to `announce`, and
@@ -57,9 +56,10 @@ impl AtomicFile {
     /// Nothing bears the name then but what did before.
     pub(crate) fn publish<E: From<io::Error>>(mut self, announce: impl FnOnce(&str) -> Result<(), E>) -> Result<(), E> {
         self.output.flush()?;
-        let file = self.output.into_inner().map_err(|error| E::from(error.into_error()))?;
+        let (output, digest) = self.output.finish();
+        let file = output.into_inner().map_err(|error| E::from(error.into_error()))?;
         file.sync_all()?;
-        announce(&hex(self.hash.finalize()))?;
+        announce(&digest)?;
         failpoint::hit("announced");
         let name = match self.name {
             Some(name) => Some(name),
@@ -111,9 +111,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.output.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        Ok(written)
+        self.output.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -124,6 +122,8 @@ impl Write for AtomicFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::hex;
+    use sha2::{Digest, Sha256};
     use std::os::unix::fs::PermissionsExt;
 
     #[test]

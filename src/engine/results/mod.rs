@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::engine::ledger::LedgerError;
 
 pub(crate) mod atomic_file;
+mod digesting;
 pub(crate) mod encryption;
 pub(crate) mod handover;
 pub(crate) mod one_user;

@@ -10,10 +10,9 @@ use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
+use crate::engine::results::digesting::Digesting;
 use crate::engine::results::encryption::{Encryption, EncryptionError};
-use crate::model::{InputError, hex, quoted_cell, visible_path};
+use crate::model::{InputError, quoted_cell, visible_path};
 
 mod keys;
 mod names;
@@ -185,7 +184,7 @@ impl Handover<'_> {
             let failed = |error| HandoverError::Folder(path.clone(), error);
             let encryption = Encryption::to_keys(&keys, false)?;
             let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
-            let output = Digesting { output: BufWriter::new(file), hash: Sha256::new() };
+            let output = Digesting::new(BufWriter::new(file));
             let mut sealed = encryption.writer(output).map_err(failed)?;
             sealed.write_all(header).map_err(failed)?;
             let mut count = 0;
@@ -199,7 +198,7 @@ impl Handover<'_> {
             files.push(Written {
                 value: value.to_owned(),
                 name,
-                digest: hex(output.hash.finalize()),
+                digest: output.finish().1,
                 recipients: encryption.readers().to_vec(),
                 rows: count,
             });
@@ -334,23 +333,5 @@ impl Without {
             told.push(format!("and {} more", all.len() - TOLD));
         }
         told.join(", ")
-    }
-}
-
-/// Digests what is written.
-struct Digesting<W> {
-    output: W,
-    hash: Sha256,
-}
-
-impl<W: Write> Write for Digesting<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.output.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.output.flush()
     }
 }
