@@ -8,6 +8,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use hex::FromHex;
+
 use crate::model::{digest_of, hex};
 
 /// The number of parts that a plan is bound to.
@@ -122,17 +124,10 @@ impl FromStr for Fingerprint {
     fn from_str(text: &str) -> Result<Self, FingerprintError> {
         let read = || {
             let (hints, whole) = text.trim().split_once('-')?;
-            Some(Self { hints: bytes(hints)?, whole: bytes(whole)? })
+            Some(Self { hints: FromHex::from_hex(hints).ok()?, whole: FromHex::from_hex(whole).ok()? })
         };
         read().ok_or_else(|| FingerprintError::NotAPlan(text.to_owned()))
     }
-}
-
-/// Reads exactly `N` bytes of hexadecimal.
-fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    hex::decode_to_slice(text, &mut bytes).ok()?;
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@
 //! arrived, encoded once more; signatures are compared in constant time. The algorithm is in the
 //! "AWS Signature Version 4" section of AWS's IAM user guide.
 
-use std::fmt::Write as _;
 use std::time::Instant;
 
+use hex::FromHex;
 use hmac::Mac;
 use hyper::HeaderMap;
 use hyper::http::request::Parts;
@@ -53,14 +53,14 @@ pub(super) fn verify(
         return Err(wrong(&format!("Sign for the service '{SERVICE}'")));
     }
     check_time(date, scope.date, time)?;
-    let payload_hash = hex(&Sha256::digest(body));
+    let payload_hash = hex::encode(Sha256::digest(body));
     if let Some(claimed) = head.headers.get("x-amz-content-sha256")
         && claimed.as_bytes() != payload_hash.as_bytes()
     {
         return Err(wrong("x-amz-content-sha256 is not this body's: sign what is sent"));
     }
     let canonical = canonical_request(head, authorization.signed_headers, &payload_hash)?;
-    let digest = hex(&Sha256::digest(&canonical));
+    let digest = hex::encode(Sha256::digest(&canonical));
     for part in [ALGORITHM, "\n", date, "\n", scope.text, "\n", &digest] {
         signer.update(part.as_bytes());
     }
@@ -119,7 +119,7 @@ impl<'a> Authorization<'a> {
             match name {
                 "Credential" => credential = Some(value),
                 "SignedHeaders" => signed_headers = Some(value),
-                "Signature" => signature = Some(unhex(value)?),
+                "Signature" => signature = Some(<[u8; 32]>::from_hex(value).ok()?),
                 _ => return None,
             }
         }
@@ -213,27 +213,6 @@ fn canonical_query(raw: &str) -> String {
     pairs.sort();
     let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join("&")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let digit = |c: u8| char::from(c).to_digit(16).and_then(|d| u8::try_from(d).ok());
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ async fn what_the_sdk_signed_passes_and_any_change_does_not() {
     };
     assert_eq!(with("host", "127.0.0.1:1"), wrong);
     assert_eq!(with("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), wrong);
-    assert_eq!(with("x-amz-content-sha256", &hex(&Sha256::digest(&body))), Ok(()));
+    assert_eq!(with("x-amz-content-sha256", &hex::encode(Sha256::digest(&body))), Ok(()));
     assert_eq!(with("x-amz-security-token", "t"), Err("IncompleteSignatureException"));
     assert_eq!(with("authorization", "Basic eDp5"), Err("IncompleteSignatureException"));
     let authorization = head.headers["authorization"].to_str().unwrap();
