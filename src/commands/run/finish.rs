@@ -61,15 +61,13 @@ pub(super) fn nothing_left(ready: &Ready, printer: &Printer) -> Result<Option<Ex
 pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdown) -> Exit {
     let Sent { mut ledger, stop, tally, .. } = sent;
     let mut errors = Vec::new();
-    let (mut counts, mut is_published) = (ledger.counts().unwrap_or_default(), false);
-    // Results of which none was ever given would only stand in the way of the next
-    // run; whoever is in doubt is one.
-    if ledger.is_bound().unwrap_or(true) || counts.unknown > 0 || counts.to_do() == 0 {
-        match publish(job, &ledger) {
-            Ok(written) => (counts, is_published) = (written, true),
-            Err(error) => errors.push(error.into()),
-        }
-    }
+    let published = if has_results(&ledger) { publish(job, &ledger).map(Some) } else { Ok(None) };
+    let published = published.unwrap_or_else(|error| {
+        errors.push(Error::from(error));
+        None
+    });
+    let is_published = published.is_some();
+    let counts = published.unwrap_or_else(|| ledger.counts().unwrap_or_default());
     failpoint::hit("published");
     let closing = if is_published { close(job, &mut ledger, &stop, counts) } else { Ok(Closing::Open) };
     let closing = closing.unwrap_or_else(|error| {
@@ -117,6 +115,13 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
     }
     printer.summary(&lines, summary.exit != Exit::Success);
     summary.exit
+}
+
+/// Whether there is something to publish: results of which none was ever given
+/// would only stand in the way of the next run. Whoever is in doubt is one.
+fn has_results(ledger: &Ledger) -> bool {
+    // A ledger that can't be read says so where its rows are published.
+    ledger.is_bound().unwrap_or(true) || ledger.counts().map_or(true, |known| known.unknown > 0 || known.to_do() == 0)
 }
 
 /// What became of the batch.

@@ -60,7 +60,9 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
     let mut missing = HashSet::new();
     if closed_at.is_none() {
         // Before the output: where both are in the way, this is the one that matters.
-        other_batches::check(&job, ledger.as_ref(), printer)?;
+        if plan.to_reset > 0 {
+            other_batches::check(&job, ledger.as_ref(), printer)?;
+        }
         if let Some(path) = &job.output {
             let free = results::check(path, Replaces::Batch(&|digest| job.whose(ledger.as_ref(), digest)));
             free.map_err(|error| in_the_way(error, &job, ended_at, &plan))?;
