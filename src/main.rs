@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-// Fewer page faults and less memory than the system's allocator; BENCHMARKS in
-// the README tell how much.
+// Fewer page faults and less memory than the system's allocator (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

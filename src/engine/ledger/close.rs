@@ -154,7 +154,6 @@ impl Ledger {
     ///
     /// # Errors
     /// The batch is not closed and erased, or key or ledger can't be written.
-    #[allow(dead_code, reason = "a run of a closed batch calls it in its next change")]
     pub(crate) fn reopen(&mut self) -> Result<(), LedgerError> {
         if self.is_half_erased()? {
             self.erase()?;
