@@ -1,7 +1,7 @@
 # finspace-reset in an image without a shell: docker build --tag finspace-reset .
 #
-#   docker run --rm -v "$PWD:/work" -v finspace-reset-state:/state finspace-reset \
-#       run /work/users.csv -o /work/results.csv.age -R /work/keys.txt --yes --endpoint-url URL
+#   docker run --rm -v "$PWD:/data" -v finspace-reset-state:/state finspace-reset \
+#       run /data/users.csv -o /data/results.csv.age -R /data/keys.txt --yes --endpoint-url URL
 #
 # Ledgers live in /state, which must outlive the container: it is what an interrupted run continues from.
 # Folders that are mounted must be writable for user 65532, or give `--user`.
@@ -19,7 +19,7 @@ COPY --from=build /src/LICENSE /src/target/notices/THIRD-PARTY-NOTICES /usr/shar
 COPY --from=build --chown=65532:65532 /state /state
 ENV FINSPACE_RESET_STATE_DIR=/state
 VOLUME /state
-WORKDIR /work
+WORKDIR /data
 USER 65532:65532
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/bin/finspace-reset"]

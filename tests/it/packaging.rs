@@ -141,8 +141,8 @@ fn the_image_s_build_reads_what_is_there() {
 fn the_image_runs() {
     let folder = Path::new(SOURCE);
     shell(folder, "docker build --tag finspace-reset-test .");
-    let run = "docker run --rm --read-only --tmpfs /work:uid=65532 -v \"$PWD/samples:/samples:ro\" finspace-reset-test";
-    shell(folder, &format!("{run} run /samples/users.csv --simulate -o /work/results.csv"));
+    let run = "docker run --rm --read-only --tmpfs /data:uid=65532 -v \"$PWD/samples:/samples:ro\" finspace-reset-test";
+    shell(folder, &format!("{run} run /samples/users.csv --simulate -o /data/results.csv"));
 }
 
 #[test]
