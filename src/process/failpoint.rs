@@ -7,7 +7,7 @@
 /// Dies here if a test asked for it.
 #[cfg(not(debug_assertions))]
 #[inline]
-pub fn hit(_: &str) {}
+pub(crate) fn hit(_: &str) {}
 
 /// Dies here if a test asked for it.
 #[cfg(debug_assertions)]

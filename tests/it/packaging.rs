@@ -112,7 +112,7 @@ fn the_image_is_small_and_nobody_s_root() {
     let worse = [
         ("USER 65532:65532", "USER root"),
         ("VOLUME /state", ""),
-        (":nonroot", ":latest"),
+        ("debian:bookworm-slim", "debian:latest"),
         ("ENTRYPOINT [\"/usr/bin/finspace-reset\"]", "ENTRYPOINT finspace-reset"),
         ("STOPSIGNAL", "RUN true\nSTOPSIGNAL"),
     ];
