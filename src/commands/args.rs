@@ -11,15 +11,16 @@ use clap::{Args, ValueEnum, ValueHint};
 use crate::model::Millis;
 use crate::service::aws;
 
-/// Where the ledgers live.
+/// Folder of the ledgers.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StateArgs {
-    /// Where the ledgers live [env: `FINSPACE_RESET_STATE_DIR`] [default: $XDG_STATE_HOME/finspace-reset]
+    /// Folder of the ledgers [env: `FINSPACE_RESET_STATE_DIR`] [default:
+    /// $XDG_STATE_HOME/finspace-reset]
     #[arg(long, value_name = "DIR", help_heading = "Display", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
 }
 
-/// How to reach the service, as the AWS CLI means it.
+/// Ways to reach the service, as the AWS CLI means them.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AwsArgs {
     /// Exchange AWS credentials for those that FinSpace issues in this environment, and renew them in time

@@ -27,7 +27,7 @@ pub(crate) struct CloseArgs {
     /// Go without asking for the batch's name
     #[arg(short, long)]
     pub yes: bool,
-    /// Where the ledgers live
+    /// Folder of the ledgers
     #[command(flatten)]
     pub state: StateArgs,
 }

@@ -142,7 +142,7 @@ pub(crate) enum SettingsError {
     SummaryToStdout,
 }
 
-/// What ends a check early.
+/// Reasons that end a check early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckError {
     /// The service refuses the caller.

@@ -6,7 +6,7 @@ use crate::engine::dispatch::stop::StopReason;
 use crate::model::{Counts, Tally};
 use crate::process::signals::Signal;
 
-/// How the program ends.
+/// The program's end, and the exit code that tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
     /// Every user of the roster is reset, or a clean dry run.
@@ -124,7 +124,7 @@ pub(crate) struct End<'a> {
     pub limited: Option<Tally>,
     /// The signal that asked for the end, if one did.
     pub signal: Option<Signal>,
-    /// Whether results, summary and ledger could be written.
+    /// True if results, summary and ledger could be written.
     pub durable: bool,
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct HandoverArgs {
     /// File with the passphrase, of the result or of the identity, in its first line
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub passphrase_file: Option<PathBuf>,
-    /// Where the ledgers live
+    /// Folder of the ledgers
     #[command(flatten)]
     pub state: StateArgs,
 }

@@ -1,4 +1,4 @@
-//! What follows the flags in the help: examples by task, and exit codes.
+//! The text below the flags in the help: examples by task, and exit codes.
 
 /// After `finspace-reset -h`.
 pub(super) const SHORT: &str = "\

@@ -47,7 +47,7 @@ pub(crate) struct ListUsersArgs {
     /// Only users who have not signed in since DATE (2026-01-31, or with a time), or never
     #[arg(long, value_name = "DATE", value_parser = date, conflicts_with = "permission_group")]
     pub not_logged_in_since: Option<Millis>,
-    /// How to reach the service
+    /// Ways to reach the service
     #[command(flatten)]
     pub aws: AwsArgs,
 }
@@ -87,7 +87,7 @@ fn failed(error: csv::Error) -> Error {
     PublishError::Write("the list".into(), error.into()).into()
 }
 
-/// Where a page begins.
+/// The beginning of a page.
 enum Place {
     Start,
     Page(String),

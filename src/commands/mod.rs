@@ -46,7 +46,7 @@ const STYLES: Styles = Styles::styled()
 #[derive(Debug, Parser)]
 #[command(name = "finspace-reset", version = VERSION, styles = STYLES, after_help = help::SHORT, after_long_help = help::LONG, propagate_version = true, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// What to do
+    /// The command
     #[command(subcommand)]
     pub command: Command,
 }
@@ -135,7 +135,7 @@ fn parse(words: Vec<OsString>) -> Result<Cli, ExitCode> {
     })
 }
 
-/// Whether the command's answer, or a secret, goes to standard output.
+/// Returns true if the command's answer, or a secret, goes to standard output.
 fn writes_to_stdout(command: &Command) -> bool {
     let is_dash = |path: &std::path::PathBuf| path.as_os_str() == "-";
     match command {

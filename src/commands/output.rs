@@ -7,7 +7,7 @@ use crate::commands::error::Error;
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, Destination, PublishError};
 
-/// What fills an output: it writes, and makes an error of the stream's own.
+/// Fills an output: it writes, and makes an error of the stream's own.
 type Failed<'a> = &'a dyn Fn(io::Error) -> Error;
 
 /// Fills a file of that name, which must not be there yet, or standard output.

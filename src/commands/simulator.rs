@@ -22,7 +22,7 @@ pub(crate) struct SimulatorArgs {
     /// CSV of the users there are [default: anyone but IDs that begin with `missing`]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub users: Option<PathBuf>,
-    /// How long a client token is remembered
+    /// Time for which a client token is remembered
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m")]
     pub token_ttl: Duration,
     /// A repeated token answers with a new password instead of the same one

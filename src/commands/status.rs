@@ -32,12 +32,12 @@ pub(crate) struct StatusArgs {
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub format: LogFormat,
-    /// Where the ledgers live
+    /// Folder of the ledgers
     #[command(flatten)]
     pub state: StateArgs,
 }
 
-/// What a ledger knows of its batch.
+/// A batch as its ledger knows it.
 #[derive(Serialize)]
 #[allow(missing_docs, reason = "the names are those of the JSON form")]
 pub(super) struct BatchStatus {
@@ -63,7 +63,7 @@ pub(super) struct BatchStatus {
     pub runs: Vec<RunRecord>,
 }
 
-/// What has been handed over of a batch.
+/// The handed-over part of a batch.
 #[derive(Serialize)]
 pub(super) struct HandoverStatus {
     files: u64,
@@ -245,7 +245,7 @@ impl BatchStatus {
     }
 }
 
-/// How a run ended.
+/// Returns a run's end in words.
 #[must_use]
 pub(super) fn ending(run: &RunRecord, going_on: bool) -> String {
     match (&run.ending, run.exit_code) {

@@ -22,19 +22,19 @@ pub(crate) struct Binding {
     pub roster: String,
     /// The users left out of it.
     pub exclusions: String,
-    /// Where requests go.
+    /// The target of requests.
     pub target: String,
     /// The batch.
     pub batch: String,
     /// Whose credentials sign, as far as that is the same in two runs.
     pub caller: String,
-    /// Where the results go.
+    /// The output.
     pub output: String,
-    /// Who can open them.
+    /// The keys that can open it.
     pub readers: String,
     /// The flags that change who is reset.
     pub flags: String,
-    /// Where the users stand.
+    /// The users' standings.
     pub progress: String,
 }
 

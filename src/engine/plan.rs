@@ -11,7 +11,7 @@ use crate::engine::ledger::{Ledger, LedgerError, NewRow, RowKind};
 use crate::engine::roster::{Request, Roster, Row, RowIssue};
 use crate::model::{Counts, InputError, Standing, digest_of, hex};
 
-/// How many rows of a kind, and first users, a preview names.
+/// Most rows of a kind, and most first users, that a preview names.
 const EXAMPLES: usize = 10;
 const FIRST_USERS: usize = 5;
 
@@ -50,7 +50,7 @@ pub(crate) enum PlanError {
     Closed {
         /// The batch.
         batch: String,
-        /// When it was closed.
+        /// The time at which it was closed.
         at: String,
         /// Users still to do.
         left: u64,
@@ -62,7 +62,7 @@ pub(crate) enum PlanError {
     OnlyCopy {
         /// The batch.
         batch: String,
-        /// When it was closed.
+        /// The time at which it was closed.
         at: String,
         /// The output.
         output: String,
@@ -86,19 +86,19 @@ pub(crate) enum PlanError {
     Erased {
         /// The batch.
         batch: String,
-        /// When it was closed.
+        /// The time at which it was closed.
         at: String,
         /// The output asked for.
         output: String,
-        /// Where the results went.
+        /// The file of the results.
         published: String,
     },
 }
 
-/// What a run would do.
+/// A run that would be made.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
-    /// Where the rows stand before it.
+    /// The rows by status before it.
     pub counts: Counts,
     /// Users it would send requests for.
     pub to_reset: u64,
@@ -108,7 +108,7 @@ pub(crate) struct Plan {
     pub excluded: Vec<RowIssue>,
     /// The first users it would reset.
     pub first: Vec<String>,
-    /// What the ledger's rows are made from; see [`import_key`].
+    /// The digest of all that the ledger's rows are made from; see [`import_key`].
     pub import_key: String,
 }
 
@@ -147,7 +147,7 @@ pub(crate) fn new_row(row: Row, excluded: &Excluded) -> NewRow {
     NewRow { line: row.line, kind, user_id, note, cells: row.cells }
 }
 
-/// What a plan is made from.
+/// The facts that a plan is made from.
 #[derive(Clone, Copy)]
 pub(crate) struct Scope<'a> {
     /// The users.
@@ -232,7 +232,7 @@ impl Plan {
         Ok(())
     }
 
-    /// How long it takes at the rate, without failures.
+    /// Returns its duration at the rate, without failures.
     #[must_use]
     pub(crate) fn duration(&self, rate: Rate) -> Option<Duration> {
         match rate {

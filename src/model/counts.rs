@@ -19,7 +19,8 @@ pub(crate) enum RowKind {
 }
 
 impl RowKind {
-    /// Whether the row stands for its user, and is not invalid or a repetition.
+    /// Returns true if the row stands for its user, and is not invalid or a
+    /// repetition.
     #[must_use]
     pub(crate) fn is_of_user(self) -> bool {
         matches!(self, Self::User | Self::Excluded)
@@ -189,7 +190,7 @@ pub(crate) struct Tally {
     pub unknown: u64,
     /// Users that this run may have reset once more.
     pub reset_again: u64,
-    /// Whether a request was ever answered, by whomever.
+    /// True if a request was ever answered, by whomever.
     pub answered: bool,
     /// Requests that wait for their answers.
     pub in_flight: u64,
@@ -203,11 +204,11 @@ pub(crate) struct Tally {
     pub sending: Duration,
     /// The rate the service was found to take, in requests a second.
     pub rate_found: Option<f64>,
-    /// Why nothing leaves just now, if nothing does.
+    /// The reason why nothing leaves just now, if nothing does.
     pub pause: Option<Pause>,
 }
 
-/// Why a run sends nothing for a while.
+/// A reason for which a run sends nothing for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pause {
     /// The service asked to wait this long.

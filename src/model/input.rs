@@ -1,5 +1,5 @@
-//! What an input may hold: the API's rule for user IDs, and how its breaches
-//! are told.
+//! The contents of an input: the API's rule for user IDs, and the words for its
+//! breaches.
 
 use super::text::is_hidden;
 

@@ -17,7 +17,7 @@ use rustix::termios::{OptionalActions, Termios, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
-/// What asked for the end.
+/// The signal that asked for the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// Ctrl-C.
@@ -58,7 +58,7 @@ pub(crate) struct Shutdown {
     last_words: Arc<Mutex<Option<LastWords>>>,
 }
 
-/// What is said and written when a signal ends the process at once.
+/// Speaks and writes before a signal ends the process at once.
 type LastWords = Box<dyn FnOnce(Signal) + Send>;
 
 impl std::fmt::Debug for Shutdown {
@@ -209,7 +209,8 @@ async fn hung_up(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()>
     }
 }
 
-/// Whether whoever started this process had it ignore SIGHUP, as nohup does.
+/// Returns true if whoever started this process had it ignore SIGHUP, as nohup
+/// does.
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -38,7 +38,7 @@ pub(crate) enum Cause {
     NotBuilt,
 }
 
-/// What an answer proves about the user it is about.
+/// The proof that an answer gives about the user it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
     /// No request of this batch has reset the user, this one or an earlier one.
@@ -50,7 +50,7 @@ pub(crate) enum Proof {
 }
 
 impl Proof {
-    /// Whether the user is in doubt now, who was or was not `before`.
+    /// Returns true if the user is in doubt now, who was or was not `before`.
     #[must_use]
     pub(crate) fn in_doubt(self, before: bool) -> bool {
         match self {
@@ -65,26 +65,26 @@ impl Proof {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{code}: {message}")]
 pub(crate) struct Failure {
-    /// What to make of it.
+    /// The failure's cause.
     pub cause: Cause,
-    /// Whether the answer carries an error code of the service, which nobody
-    /// else on the way would send.
+    /// True if the answer carries an error code of the service, which nobody else
+    /// on the way would send.
     pub is_own: bool,
     /// The service's error code, or our own word where there was none.
     pub code: String,
-    /// What the service or the system said.
+    /// The words of the service or the system.
     pub message: String,
     /// The service's ID of the request.
     pub request_id: Option<String>,
     /// The HTTP status, where there was an answer.
     pub status: Option<u16>,
-    /// How long the service asks to wait.
+    /// The wait that the service asks for.
     pub retry_after: Option<Duration>,
     /// The service's own words, in full.
     pub said: Box<Said>,
 }
 
-/// What an answer said of itself, as far as it did.
+/// An answer's own words, as far as it had any.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Said {
     /// Its error code.
@@ -123,7 +123,7 @@ impl Failure {
         Self::without_answer(Cause::Lost, "ReadTimeout", message)
     }
 
-    /// What this answer proves about the user.
+    /// Returns the proof that this answer gives about the user.
     ///
     /// A refusal proves that its request was not carried out only in the
     /// service's own words: whoever else stands on the way may refuse what was

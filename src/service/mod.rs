@@ -17,7 +17,7 @@ pub(crate) use failure::{Cause, Failure, Proof, Said};
 
 /// A service that resets passwords. One call is one request on the wire.
 pub(crate) trait Service {
-    /// What is true of the service.
+    /// Returns the service's facts.
     fn facts(&self) -> &'static ServiceFacts;
 
     /// Resets one user's password with one request. Cancelling it after it was
@@ -28,7 +28,7 @@ pub(crate) trait Service {
     async fn reset(&self, request: Request<'_>) -> Result<Reset, Failure>;
 }
 
-/// What is true of a service.
+/// The facts of a service.
 #[derive(Debug)]
 pub(crate) struct ServiceFacts {
     /// The name that people know it by.
@@ -47,7 +47,7 @@ pub(crate) enum Repeat {
     /// The request carries a client token. While the service remembers it, a
     /// repeat answers for the reset that was done; later it resets once more.
     Token {
-        /// How long that is.
+        /// That time.
         window: Duration,
     },
     /// The request carries the password, and the same one makes the same state

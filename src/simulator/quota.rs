@@ -16,7 +16,7 @@ pub struct Quota {
     /// Requests a second, for so long; the last one holds for ever. The clock starts with the first
     /// request.
     pub schedule: Vec<(Duration, f64)>,
-    /// How the rates are kept.
+    /// The manner in which the rates are kept.
     pub limiter: Limiter,
 }
 
@@ -32,7 +32,7 @@ pub enum Limiter {
     Sliding,
 }
 
-/// Why a quota could not be read.
+/// A fault of a quota's text.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuotaError {
     /// The rate is no number, negative or not finite.
@@ -132,9 +132,10 @@ fn parse_duration(text: &str) -> Result<Duration, QuotaError> {
 pub(super) struct Bucket {
     quota: Quota,
     tokens: f64,
-    /// When the first request came, and how far into the schedule the bucket is filled.
+    /// The time of the first request, and the point of the schedule up to which the
+    /// bucket is filled.
     clock: Option<(Instant, Duration)>,
-    /// When the requests that are counted passed.
+    /// The times at which the requests that are counted passed.
     passed: VecDeque<Duration>,
 }
 

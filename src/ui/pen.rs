@@ -19,13 +19,13 @@ use crate::process::signals::Shutdown;
 /// Words that may wait for the pen.
 const WAITING: usize = 1024;
 
-/// How long a reader that does not read is waited for.
+/// Time for which a reader that does not read is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often a full queue is looked at again.
+/// Time between two looks at a full queue.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// What the pen writes.
+/// A word that the pen writes.
 enum Word {
     /// Text, as it stands.
     Text(String),
@@ -55,7 +55,7 @@ impl Pen {
         Self { words: started.is_ok().then_some(words), shutdown, left_out: Arc::default() }
     }
 
-    /// Whom to tell that nobody reads any more.
+    /// Names whom to tell that nobody reads any more.
     pub(super) fn tell(&self, shutdown: &Shutdown) {
         *self.shutdown.lock().unwrap_or_else(PoisonError::into_inner) = Some(shutdown.clone());
     }

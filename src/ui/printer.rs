@@ -15,7 +15,7 @@ use super::pen::Pen;
 use crate::model::{Millis, visible, visible_lines};
 use crate::process::signals::Shutdown;
 
-/// How many warnings a quiet printer keeps.
+/// Warnings that a quiet printer keeps at most.
 const KEPT: usize = 100;
 
 /// The printer; clones share it.
@@ -28,20 +28,20 @@ pub(crate) struct Printer {
 #[derive(Debug)]
 struct Inner {
     quiet: bool,
-    /// Whether machines read standard error.
+    /// True if machines read standard error.
     json: bool,
-    /// What each JSON line tells of the run: its batch and number.
+    /// The run's facts in each JSON line: its batch and number.
     context: Map<String, Value>,
     /// Warnings that a quiet printer shows only if the command fails.
     kept: Vec<String>,
 }
 
-/// What a line on standard error is, for machines.
+/// The kind of a line on standard error, for machines.
 #[derive(Clone, Copy)]
 struct Kind {
     level: &'static str,
     event: &'static str,
-    /// What stands before it for people.
+    /// The prefix before it for people.
     prefix: &'static str,
 }
 
@@ -75,7 +75,7 @@ impl Printer {
         self.lock().context.insert("run".into(), run.into());
     }
 
-    /// Whether each line on standard error is a JSON object.
+    /// Returns true if each line on standard error is a JSON object.
     #[must_use]
     pub(crate) fn is_json(&self) -> bool {
         self.lock().json

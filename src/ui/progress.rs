@@ -12,10 +12,10 @@ use super::format::{human, pace};
 use super::printer::Printer;
 use crate::model::{Pause, Tally};
 
-/// How often a line is printed where no bar can be drawn.
+/// Time between two lines where no bar can be drawn.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// How often the bar is drawn at most.
+/// Least time between two drawings of the bar.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 
 /// The shortest wait that is told.
@@ -27,7 +27,7 @@ const BARS: [usize; 4] = [24, 16, 8, 0];
 /// The width taken for a terminal that does not tell its own.
 const UNKNOWN_WIDTH: usize = 160;
 
-/// How progress is shown.
+/// The style of progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
     /// A bar.
@@ -102,7 +102,7 @@ struct Field {
     rank: u8,
 }
 
-/// How far a run has come.
+/// The words on how far a run has come.
 struct Words<'a> {
     tally: &'a Tally,
     total: u64,

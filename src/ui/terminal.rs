@@ -1,14 +1,14 @@
-//! Whether standard error is a terminal, and what it can show.
+//! Standard error as a terminal, and its abilities.
 
 use std::io::{self, IsTerminal};
 
-/// Whether a stream is a terminal that can draw.
+/// Returns true if a stream is a terminal that can draw.
 #[must_use]
 pub(crate) fn can_draw() -> bool {
     io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Whether standard error may be coloured.
+/// Returns true if standard error may be coloured.
 #[must_use]
 pub(super) fn may_colour() -> bool {
     can_draw()

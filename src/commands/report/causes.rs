@@ -1,5 +1,5 @@
-//! What the rows of a batch tell: why users failed and rows were left out, who
-//! was reset again, and when passwords expire.
+//! Findings in the rows of a batch: the causes of failures, the rows that were left
+//! out, the users reset again, and the times at which passwords expire.
 //!
 //! Invariant: one walk over the rows, and memory that does not grow with them.
 
@@ -61,16 +61,16 @@ impl Cause {
     }
 }
 
-/// What the rows tell.
+/// Findings in the rows.
 #[derive(Default)]
 pub(super) struct Causes {
-    /// Why users failed or are in doubt, the most frequent first.
+    /// Causes of failures and doubts, the most frequent first.
     pub failures: Vec<Cause>,
-    /// Why rows were left out.
+    /// Causes for which rows were left out.
     pub left_out: Vec<Cause>,
     /// Users that may have been reset more than once.
     pub again: Cause,
-    /// When the first and the last of the users reset were.
+    /// The first and the last reset.
     pub reset: Option<(Millis, Millis)>,
 }
 

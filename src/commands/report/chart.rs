@@ -128,7 +128,7 @@ fn axis(first: Millis, last: Millis, span: i64) -> Range<i64> {
 /// A picture: bars, and perhaps a line across them.
 struct Picture<'a> {
     title: &'a str,
-    /// What it shows, in words.
+    /// The chart in words.
     told: String,
     legend: &'a [(RGBColor, &'a str)],
     bars: &'a [Bar],

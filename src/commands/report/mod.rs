@@ -42,7 +42,7 @@ pub(crate) struct ReportArgs {
     /// The page, or each user's standing as a table
     #[arg(long, value_enum, default_value_t = Format::Html)]
     pub format: Format,
-    /// Where the ledgers live
+    /// Folder of the ledgers
     #[command(flatten)]
     pub state: StateArgs,
 }
@@ -79,7 +79,7 @@ struct Page<'a> {
     handed_more: usize,
 }
 
-/// What is known of one run.
+/// Facts of one run.
 struct RunFacts {
     title: String,
     facts: Vec<(&'static str, String)>,

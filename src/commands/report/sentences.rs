@@ -64,7 +64,7 @@ pub(super) fn standing(batch: &BatchStatus, causes: &Causes) -> Vec<String> {
     told
 }
 
-/// What somebody still has to do.
+/// Returns a sentence for each thing that somebody still has to do.
 pub(super) fn open(batch: &BatchStatus) -> Vec<String> {
     let counts = batch.counts;
     let mut open = Vec::new();

@@ -96,7 +96,7 @@ pub(crate) struct RunArgs {
     /// Write a JSON summary of the run to FILE
     #[arg(long, value_name = "FILE", help_heading = "Display", value_hint = ValueHint::FilePath)]
     pub summary: Option<PathBuf>,
-    /// How to show progress
+    /// Style of progress
     #[arg(long, value_enum, default_value_t = ProgressMode::Auto, help_heading = "Display")]
     pub progress: ProgressMode,
     /// Form of the log lines on standard error
@@ -109,20 +109,23 @@ pub(crate) struct RunArgs {
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Display")]
     pub quiet: bool,
 
-    /// Where the ledgers live [default: $XDG_STATE_HOME/finspace-reset]
+    /// Folder of the ledgers [default: $XDG_STATE_HOME/finspace-reset]
     #[command(flatten)]
     pub state: StateArgs,
-    /// How to reach the service
+    /// Ways to reach the service
     #[command(flatten)]
     pub aws: AwsArgs,
 
-    /// How long the service remembers a client token; for tests against a simulator
+    /// Time for which the service remembers a client token; for tests against a
+    /// simulator
     #[arg(long, hide = true, value_name = "DURATION", value_parser = duration, default_value = "10m")]
     pub token_window: Duration,
-    /// How long nothing but throttling is borne; for tests against a simulator
+    /// Time for which nothing but throttling is borne; for tests against a
+    /// simulator
     #[arg(long, hide = true, value_name = "DURATION", value_parser = duration, default_value = "10m")]
     pub throttle_patience: Duration,
-    /// How long a run that stops waits for answers; for tests against a simulator
+    /// Time for which a run that stops waits for answers; for tests against a
+    /// simulator
     #[arg(long, hide = true, value_name = "DURATION", value_parser = duration, default_value = "60s")]
     pub drain: Duration,
 }

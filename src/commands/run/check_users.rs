@@ -20,10 +20,10 @@ use crate::service::finspace::UserFacts;
 use crate::service::{Cause, Failure, Service};
 use crate::ui::{Printer, Progress};
 
-/// How many users of a kind are told by line.
+/// Most users of a kind that are told by line.
 const EXAMPLES: u64 = 10;
 
-/// What the service told of the users still to do.
+/// The service's word on the users still to do.
 #[derive(Default)]
 pub(crate) struct Checked {
     /// Those it does not know.
@@ -79,7 +79,7 @@ struct Check<'a> {
 struct Question {
     user_id: String,
     line: u64,
-    /// Whether the user may have been reset without an answer.
+    /// True if the user may have been reset without an answer.
     in_doubt: bool,
 }
 
@@ -121,7 +121,7 @@ impl Inquiry for Check<'_> {
     }
 }
 
-/// What was found so far.
+/// Findings so far.
 #[derive(Default)]
 struct Found {
     checked: Checked,

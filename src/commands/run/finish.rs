@@ -117,14 +117,14 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
     summary.exit
 }
 
-/// Whether there is something to publish: results of which none was ever given
-/// would only stand in the way of the next run. Whoever is in doubt is one.
+/// Returns true if there is something to publish: results of which none was ever
+/// given would only stand in the way of the next run. Whoever is in doubt is one.
 fn has_results(ledger: &Ledger) -> bool {
     // A ledger that can't be read says so where its rows are published.
     ledger.is_bound().unwrap_or(true) || ledger.counts().map_or(true, |known| known.unknown > 0 || known.to_do() == 0)
 }
 
-/// What became of the batch.
+/// The batch's state after the run.
 enum Closing {
     /// It is closed and erased.
     Closed,

@@ -10,13 +10,13 @@ use crate::engine::results;
 use crate::engine::roster::{Exclusions, ListReport, Roster, RowIssue, Source, Statistics};
 use crate::ui::Printer;
 
-/// What a run reads.
+/// The input files of a run.
 pub(super) struct Users {
-    /// Whom to reset.
+    /// The users to reset.
     pub roster: Roster,
-    /// Whom to leave alone.
+    /// The users to leave alone.
     pub excluded: Excluded,
-    /// How much of each list the roster knows.
+    /// The share of each exclude list that the roster knows.
     pub exclude_lists: Vec<ListReport>,
 }
 

@@ -37,15 +37,15 @@ pub(crate) struct Job {
     pub roster: Roster,
     /// The users left out of it.
     pub excluded: Excluded,
-    /// How much of each exclude list the roster knows.
+    /// The share of each exclude list that the roster knows.
     pub exclude_lists: Vec<ListReport>,
     /// The way to the service.
     pub client: Client,
-    /// Where that is.
+    /// The target that the session leads to.
     pub target: Target,
     /// The batch.
     pub batch: BatchName,
-    /// Where its ledger lives.
+    /// The folder of its ledger.
     pub state: StateDir,
     /// The beginning of the run.
     pub started: Start,
@@ -190,7 +190,7 @@ impl Job {
         self.output.as_deref().map_or_else(|| "-".into(), |path| path.display().to_string())
     }
 
-    /// Whether the results go to standard output.
+    /// Returns true if the results go to standard output.
     pub(crate) fn writes_to_stdout(&self) -> bool {
         self.settings.output.destination == Some(Destination::Stdout)
     }

@@ -15,7 +15,7 @@ use crate::process::signals::{Shutdown, Signal};
 use crate::ui::Printer;
 use crate::ui::format::{counted, human};
 
-/// How far a run has come.
+/// The stage that a run has come to.
 #[derive(Clone, Debug)]
 enum Phase {
     /// Nothing was sent.
@@ -26,7 +26,7 @@ enum Phase {
     Publishing(String),
 }
 
-/// What a run is at, for its last words; clones share it.
+/// The stage of a run, for its last words; clones share it.
 #[derive(Clone)]
 pub(super) struct LastWords {
     phase: Arc<Mutex<Phase>>,

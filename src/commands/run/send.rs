@@ -24,7 +24,7 @@ use crate::process::signals::Shutdown;
 use crate::service::Service;
 use crate::ui::{Printer, Progress};
 
-/// What sending came to.
+/// The result of sending.
 pub(super) struct Sent {
     /// The ledger, with all of it recorded.
     pub ledger: Ledger,

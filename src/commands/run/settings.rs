@@ -27,7 +27,7 @@ pub(crate) struct RunSettings {
     pub inputs: Inputs,
     /// The name of the batch, if it was given one.
     pub batch: Option<BatchName>,
-    /// Where ledgers live, if it was said.
+    /// The folder of the ledgers, if one was given.
     pub state_dir: Option<PathBuf>,
     /// The results file.
     pub output: Output,
@@ -45,7 +45,7 @@ pub(crate) struct RunSettings {
     pub summary: Option<PathBuf>,
     /// The display of progress.
     pub show: Show,
-    /// Whether client tokens are shown too: `-v`.
+    /// True if client tokens are shown too: `-v`.
     pub verbose: bool,
 }
 
@@ -59,9 +59,9 @@ pub(crate) struct Inputs {
     pub exclude: Vec<PathBuf>,
 }
 
-/// Where the results go, and who can open them.
+/// The results' destination and readers.
 pub(crate) struct Output {
-    /// Where they go, if anywhere.
+    /// Their destination, if they have one.
     pub destination: Option<Destination>,
     recipients: Vec<String>,
     recipients_files: Vec<PathBuf>,
@@ -69,13 +69,13 @@ pub(crate) struct Output {
     armor: bool,
 }
 
-/// Where a passphrase comes from.
+/// The source of a passphrase.
 enum Passphrase {
     Terminal,
     File(PathBuf),
 }
 
-/// Where requests go.
+/// The service that requests go to.
 pub(crate) struct Service {
     /// `--simulate`.
     pub simulate: bool,
@@ -83,7 +83,7 @@ pub(crate) struct Service {
     pub connection: aws::Options,
 }
 
-/// How requests are sent.
+/// The manner of sending requests.
 pub(crate) struct Sending {
     /// `--rate`.
     pub rate: Rate,
@@ -190,7 +190,8 @@ impl RunSettings {
         })
     }
 
-    /// Whether the roster comes from standard input, which then answers no question.
+    /// Returns true if the roster comes from standard input, which then answers no
+    /// question.
     pub(crate) fn roster_is_stdin(&self) -> bool {
         self.inputs.roster.as_os_str() == "-"
     }
@@ -236,7 +237,7 @@ impl Output {
         self.passphrase.is_some() || !self.recipients.is_empty() || !self.recipients_files.is_empty()
     }
 
-    /// Whether a passphrase opens the results.
+    /// Returns true if a passphrase opens the results.
     pub(crate) fn has_passphrase(&self) -> bool {
         self.passphrase.is_some()
     }
@@ -290,7 +291,7 @@ fn kind(path: &Path) -> Option<Kind> {
     (is_age && is_csv(inner)).then_some(Kind::Encrypted)
 }
 
-/// Whether a person can be asked: standard input and error are a terminal.
+/// Returns true if a person can be asked: standard input and error are a terminal.
 pub(crate) fn somebody_is_there() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }

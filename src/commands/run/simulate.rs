@@ -86,7 +86,7 @@ pub(super) fn forget(state: &StateDir, place: &LedgerPaths) -> Result<(), Error>
     Ok(())
 }
 
-/// Whether any rehearsal wrote a file with this digest.
+/// Returns true if any rehearsal wrote a file with this digest.
 #[must_use]
 pub(super) fn wrote(state: &StateDir, digest: &str) -> bool {
     let remembered = std::fs::read_to_string(state.folder().join(OUTPUTS)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a run came to: for people on standard error, for machines as JSON.
+//! The result of a run: for people on standard error, for machines as JSON.
 //!
 //! Invariant: both say the same, and neither holds a secret.
 
@@ -29,44 +29,44 @@ const PLAN_SCHEMA: &str = "finspace-reset/plan/1";
 /// Causes of failure that are named at most.
 const CAUSES: usize = 5;
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub(super) struct Summary {
-    /// How it ends.
+    /// Its exit.
     pub exit: Exit,
-    /// Why it stopped early, if it did.
+    /// The reason for an early stop, if there was one.
     pub stopped: Option<String>,
     /// The batch.
     pub batch: String,
-    /// Where requests went.
+    /// The target of its requests.
     pub target: String,
     /// Whose credentials signed them.
     pub identity: String,
-    /// Where the results are, if they were written.
+    /// The results' file, if they were written.
     pub output: Option<String>,
-    /// How to open them.
+    /// The command that opens them.
     pub opening: Option<String>,
-    /// When it began.
+    /// The time at which it began.
     pub started_at: Millis,
-    /// How long it took.
+    /// Its duration.
     pub took: Duration,
-    /// Where the rows stand now.
+    /// The rows by status, as they stand now.
     pub counts: Counts,
-    /// What this run did.
+    /// This run's own figures.
     pub tally: Tally,
     /// The ceiling, as typed.
     pub rate: String,
     /// Users in doubt.
     pub doubt: Doubt,
-    /// Why users failed or are in doubt: code, how many, the first one's line.
+    /// Causes of failures and doubts: code, number of users, the first one's line.
     pub causes: Vec<(String, u64, u64)>,
-    /// Whether the batch is closed.
+    /// True if the batch is closed.
     pub closed: bool,
-    /// Why it is not, where that may surprise.
+    /// The reason why it is still open, if that may surprise.
     pub kept_open: Option<String>,
-    /// Whether `--limit` held users back.
+    /// True if `--limit` held users back.
     pub limited: bool,
-    /// How much of each exclude list the roster knows.
+    /// The share of each exclude list that the roster knows.
     pub exclude_lists: Vec<ListReport>,
 }
 

@@ -19,13 +19,13 @@ use super::{GRAIN, TICK, now, sleep_until};
 use crate::model::{Pause, Tally, UserNumber};
 use crate::service::{Cause, Failure};
 
-/// What is asked, and what becomes of the answers.
+/// A question that is put to the service for each user, and its answers' use.
 pub(crate) trait Inquiry {
     /// A question.
     type Question;
     /// An answer.
     type Answer: 'static;
-    /// What goes wrong on this side.
+    /// A fault on this side.
     type Error;
 
     /// The next question; none while nothing more is to be asked, which an
@@ -75,7 +75,7 @@ struct Open<Q> {
     number: UserNumber,
     question: Q,
     tries: Tries,
-    /// Whether the service asked for the wait before the next try.
+    /// True if the service asked for the wait before the next try.
     asked_to_wait: bool,
 }
 

@@ -21,14 +21,15 @@ pub(crate) struct Attempt {
     pub task: Task,
     /// Tries in this run.
     pub tries: Tries,
-    /// When the first request left that may have been carried out unanswered.
+    /// The time at which the first request left that may have been carried out
+    /// unanswered.
     pub doubtful_since: Option<Millis>,
-    /// Whether a retry may have reset the user once more.
+    /// True if a retry may have reset the user once more.
     pub again: bool,
-    /// Whether nothing but foreign refusals made the doubt. From an endpoint
-    /// that turns out not to be the API at all they prove that nothing left.
+    /// True if nothing but foreign refusals made the doubt. From an endpoint that
+    /// turns out not to be the API at all they prove that nothing left.
     only_foreign: bool,
-    /// When the newest request left.
+    /// The time at which the newest request left.
     sent: Moment,
     /// The start of the doubt by the clock that is never set.
     doubted: Option<Instant>,
@@ -49,9 +50,9 @@ impl Moment {
 
 /// An attempt that waits for its next try.
 pub(crate) struct Waiting {
-    /// When that is.
+    /// The time at which it may be sent.
     pub due: Instant,
-    /// Whether the service asked for the wait.
+    /// True if the service asked for the wait.
     pub asked: bool,
     /// The attempt.
     pub attempt: Attempt,
@@ -91,7 +92,7 @@ impl Attempt {
         }
     }
 
-    /// Whether the user may have been reset unanswered. `met_the_api`: the
+    /// Returns true if the user may have been reset unanswered. `met_the_api`: the
     /// endpoint has shown itself to be the API.
     #[must_use]
     pub(crate) fn is_in_doubt(&self, met_the_api: bool) -> bool {

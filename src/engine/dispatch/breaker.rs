@@ -28,17 +28,17 @@ pub(crate) enum Trip {
 pub(crate) struct Whose {
     /// The user.
     pub user: UserNumber,
-    /// Whether that was its last try.
+    /// True if that was its last try.
     pub exhausted: bool,
 }
 
 /// Watches the answers of an endpoint.
 #[derive(Debug)]
 pub(crate) struct Breaker {
-    /// Whether an answer came that only the API can have given.
+    /// True if an answer came that only the API can have given.
     met_the_api: bool,
     down: Row,
-    /// Whether one of those failures was an answer, if only a 5xx.
+    /// True if one of those failures was an answer, if only a 5xx.
     answered: bool,
     ever_answered: bool,
     foreign: Row,
@@ -109,20 +109,20 @@ impl Breaker {
         }
     }
 
-    /// Whether an answer came that only the API can have given.
+    /// Returns true if an answer came that only the API can have given.
     #[must_use]
     pub(crate) fn has_met_the_api(&self) -> bool {
         self.met_the_api
     }
 
-    /// Whether foreign answers came, and none of the API's own yet.
+    /// Returns true if foreign answers came, and none of the API's own yet.
     #[must_use]
     pub(crate) fn is_a_stranger(&self) -> bool {
         !self.met_the_api && self.foreign.length > 0
     }
 
-    /// Whether those that wait for the endpoint should find out before anyone
-    /// new is sent.
+    /// Returns true if those that wait for the endpoint should find out before
+    /// anyone new is sent.
     #[must_use]
     pub(crate) fn is_suspect(&self) -> bool {
         self.is_a_stranger() || self.several_in_a_row()
@@ -176,8 +176,8 @@ impl Breaker {
         }
     }
 
-    /// Whether nothing but throttling came for too long. Time alone may tell:
-    /// the slower the pace, the later the next answer.
+    /// Returns true if nothing but throttling came for too long. Time alone may
+    /// tell: the slower the pace, the later the next answer.
     #[must_use]
     pub(crate) fn is_throttled_out(&self, now: Instant) -> bool {
         // At a low rate two of them may lie far apart.

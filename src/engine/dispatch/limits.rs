@@ -1,37 +1,37 @@
-//! What a run keeps to while it sends.
+//! The bounds of sending.
 
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use crate::model::{BatchName, Target};
 
-/// What everything that is sent keeps to.
+/// Bounds of everything that is sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     /// Requests in flight at most.
     pub concurrency: usize,
     /// Tries for one user; throttled ones don't count.
     pub max_attempts: u32,
-    /// When to stop.
+    /// The time at which sending ends.
     pub deadline: Option<Instant>,
-    /// How long nothing but throttling is borne.
+    /// Time for which nothing but throttling is borne.
     pub throttle_patience: Duration,
 }
 
-/// How long nothing but throttling is borne, where nothing else was said.
+/// Time for which nothing but throttling is borne by default.
 pub(crate) const THROTTLE_PATIENCE: Duration = Duration::from_mins(10);
 
-/// What a run keeps to.
+/// The bounds of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     /// As all that is sent.
     pub bounds: Bounds,
     /// Failed users to stop past.
     pub max_failures: Option<MaxFailures>,
-    /// How long a run that stops waits for the answers in flight, whatever the
-    /// read time-out. Who has none by then is in doubt.
+    /// Time for which a run that stops waits for the answers in flight, whatever
+    /// the read time-out. Whoever has none by then is in doubt.
     pub drain: Duration,
-    /// How long the service remembers a client token.
+    /// Time for which the service remembers a client token.
     pub token_window: Duration,
     /// The names that make the client tokens.
     pub target: Target,
@@ -67,7 +67,7 @@ impl FromStr for MaxFailures {
 }
 
 impl MaxFailures {
-    /// Whether `failed` of `ended` users are more than allowed.
+    /// Returns true if `failed` of `ended` users are more than allowed.
     #[must_use]
     pub(crate) fn exceeded(self, failed: u64, ended: u64) -> bool {
         #[allow(clippy::cast_precision_loss, reason = "a share of users needs no 53 bits")]

@@ -43,20 +43,20 @@ const CLAIM: usize = 512;
 const UNRECORDED: u64 = 20_000;
 /// No wait for a permit is shorter: less than a clock can tell is not waited for.
 const GRAIN: Duration = Duration::from_micros(1);
-/// How often a sample of the pace is kept.
+/// Time between two samples of the pace.
 const SAMPLE: Duration = Duration::from_secs(5);
-/// How often the display is brought up to date.
+/// Time between two updates of the display.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What a run is sent with.
+/// The parts that a run sends with.
 pub(crate) struct Means<'a, S, B, C: Clock> {
-    /// Who is asked.
+    /// The service that is asked.
     pub service: &'a S,
-    /// Where claims come from and outcomes go.
+    /// The source of claims, and the place of outcomes.
     pub book: &'a B,
-    /// When a request may leave.
+    /// The pacer of all requests.
     pub pacer: Pacer<C>,
-    /// What the run keeps to.
+    /// The bounds of the run.
     pub limits: &'a Limits,
     /// The wish to end.
     pub shutdown: &'a Shutdown,
@@ -106,7 +106,7 @@ fn now() -> Instant {
 
 struct Dispatcher<'a, S, B, C: Clock> {
     service: &'a S,
-    /// How long a repeat is safe; for ever where there is none.
+    /// Time for which a repeat is safe; for ever where there is none.
     window: Option<Duration>,
     pacer: Pacer<C>,
     limits: &'a Limits,
@@ -123,7 +123,7 @@ struct Dispatcher<'a, S, B, C: Clock> {
     exhausted: bool,
     breaker: Breaker,
     stop: Option<StopReason>,
-    /// When the answers in flight are no longer waited for.
+    /// The time at which the answers in flight are no longer waited for.
     drained_at: Option<Instant>,
     /// Requests and throttlings at the last sample of the pace.
     sampled: (u64, u64),

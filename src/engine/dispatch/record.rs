@@ -1,4 +1,4 @@
-//! How users end: from the last answer of an attempt to an outcome in the ledger.
+//! Outcomes: from the last answer of an attempt to an entry in the ledger.
 //!
 //! Invariant: a user ends once in a run; one who may have been reset unanswered
 //! never ends as `failed`; a user counts when its outcome is durable.
@@ -9,7 +9,7 @@ use crate::engine::ledger::{Claim, PaceSample, Writer};
 use crate::model::{Millis, Outcome, Status, Tally, Task};
 use crate::service::{Failure, Reset};
 
-/// Where claims come from and outcomes go: the ledger's writer.
+/// The source of claims and the place of outcomes: the ledger's writer.
 pub(crate) trait Book {
     /// Asks for up to `users` of the next users.
     fn claim(&self, users: usize);
@@ -50,7 +50,7 @@ impl<'a, B: Book> Recorder<'a, B> {
         Self { book, tally: Tally::default(), unrecorded: 0, max_failures, ended: 0, failed: 0 }
     }
 
-    /// Whether more users failed than `--max-failures` allows.
+    /// Returns true if more users failed than `--max-failures` allows.
     pub(super) fn too_many_failed(&self) -> bool {
         self.max_failures.is_some_and(|most| most.exceeded(self.failed, self.ended))
     }

@@ -26,7 +26,7 @@ const RENEWALS: u32 = 3;
 pub(crate) struct Tries {
     /// Those that count against `--max-attempts`.
     pub counted: u32,
-    /// How many of them met a conflict.
+    /// The number of them that met a conflict.
     pub conflicts: u32,
     /// Throttled requests, which are no tries.
     pub throttled: u32,
@@ -34,7 +34,7 @@ pub(crate) struct Tries {
     pub renewals: u32,
 }
 
-/// What comes after a failure.
+/// The next step after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// Another try, after a wait.
@@ -50,7 +50,8 @@ pub(crate) enum Decision {
 pub(crate) struct Wait {
     /// The end of the range that chance picks from (full jitter).
     pub most: Duration,
-    /// What the service asked for, as far as it is heeded: no wait is shorter.
+    /// The wait that the service asked for, as far as it is heeded: no wait is
+    /// shorter.
     pub asked: Duration,
 }
 

@@ -1,10 +1,10 @@
-//! Why a run stopped.
+//! Reasons to stop a run.
 
 use crate::engine::dispatch::breaker::Trip;
 use crate::process::signals::Signal;
 use crate::service::Failure;
 
-/// Why a run ended.
+/// The end of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StopReason {
     /// Every user it had was tried.
@@ -45,7 +45,7 @@ impl StopReason {
         Self::NotTheApi("none of its answers was the API's".into())
     }
 
-    /// Why it ended before its time, and what to do about it.
+    /// Returns the reason for an early end, with its remedy.
     #[must_use]
     pub(crate) fn reason(&self) -> Option<String> {
         Some(match self {

@@ -30,7 +30,7 @@ impl Clock for Held {
     }
 }
 
-/// What the service does with a request.
+/// The service's reaction to a request.
 enum Play {
     Reset,
     Fail(Cause, bool),
@@ -41,11 +41,11 @@ enum Play {
 struct Script<F> {
     facts: &'static ServiceFacts,
     play: F,
-    /// Whom it was asked about, with the token and the password.
+    /// The requests that it got.
     asked: RefCell<Vec<Asked>>,
 }
 
-/// Whom the service was asked about, with which token and password.
+/// A request: the user, the token and the password.
 type Asked = (String, Option<String>, Option<String>);
 
 static TOKENS: ServiceFacts = ServiceFacts {

@@ -17,7 +17,7 @@ const BEHIND: Duration = Duration::from_mins(5);
 /// A batch that rested for longer than this is likelier a wrong clock.
 const AHEAD: Duration = Duration::from_hours(400 * 24);
 
-/// Where a batch stands when it is opened for a run.
+/// The state of a batch that is opened for a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     /// It is open.
@@ -29,7 +29,7 @@ pub(crate) enum Due {
 }
 
 impl Ledger {
-    /// When the batch was closed, if it was.
+    /// Returns the time at which the batch was closed, if it was.
     ///
     /// # Errors
     /// The ledger can't be read.
@@ -37,7 +37,7 @@ impl Ledger {
         Ok(self.get("closed_at")?.and_then(|text| text.parse().ok()).map(Millis))
     }
 
-    /// Whether a closing is marked and not finished.
+    /// Returns true if a closing is marked and not finished.
     ///
     /// # Errors
     /// The ledger can't be read.

@@ -27,7 +27,7 @@ impl UserSet {
         self.0[byte] |= 1 << (user % 8);
     }
 
-    /// Whether a user is in it.
+    /// Returns true if a user is in it.
     pub(crate) fn contains(&self, user: UserNumber) -> bool {
         self.0.get(user as usize / 8).is_some_and(|byte| byte & (1 << (user % 8)) != 0)
     }

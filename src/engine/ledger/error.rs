@@ -1,4 +1,4 @@
-//! What can go wrong with a ledger, each with its remedy.
+//! Faults of a ledger, each with its remedy.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use rusqlite::ErrorCode;
 use crate::engine::ledger::deliveries::Undelivered;
 use crate::engine::ledger::vault::VaultError;
 
-/// What can go wrong with a ledger.
+/// A fault of a ledger.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LedgerError {
     /// The file is no ledger.
@@ -31,7 +31,7 @@ pub(crate) enum LedgerError {
     Damaged {
         /// The ledger.
         path: PathBuf,
-        /// What does not fit.
+        /// The part that does not fit.
         what: String,
     },
     /// The disk is full.

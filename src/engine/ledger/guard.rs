@@ -93,12 +93,13 @@ fn more(others: usize) -> String {
     }
 }
 
-/// What a look at the other ledgers came to.
+/// The result of a look at the other ledgers.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// The batches that have reset users of the roster.
     pub overlaps: Vec<Overlap>,
-    /// Why a ledger could not be looked into; to be told, not to stop for.
+    /// Ledgers that could not be looked into, with the causes; to be told, not to
+    /// stop for.
     pub unread: Vec<LedgerError>,
 }
 
@@ -144,7 +145,8 @@ pub(crate) fn look(
 }
 
 impl Ledger {
-    /// Who of the roll was reset by this batch since then, or may have been.
+    /// Returns the users of the roll whom this batch has reset since then, or may
+    /// have.
     fn reset_since(&self, since: Millis, roll: &Roll) -> Result<Option<Overlap>, LedgerError> {
         self.overlap(since, roll).map_err(|error| self.error(error))
     }

@@ -32,26 +32,26 @@ pub(crate) struct HandedFile {
     pub path: String,
     /// SHA-256 of its bytes.
     pub digest: String,
-    /// When it was made.
+    /// The time at which it was made.
     pub at: Millis,
-    /// When the results were written that it was made of.
+    /// The time at which the results were written that it was made of.
     pub published_at: Millis,
     /// The column that divided the rows.
     pub column: String,
-    /// Where that column stands in the roster.
+    /// The index of that column in the roster.
     pub column_at: usize,
     /// The value of its rows.
     pub value: String,
     /// The keys that open it, one a line.
     pub recipients: String,
-    /// How many rows it holds.
+    /// The number of its rows.
     pub rows: u64,
 }
 
-/// What has been handed over of a batch.
+/// The handed-over part of a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct HandoverState {
-    /// How many files were made.
+    /// The number of files made.
     pub files: u64,
     /// Users whose current password is in one of them.
     pub users: u64,
@@ -116,7 +116,8 @@ impl Ledger {
         Ok(found)
     }
 
-    /// Who was handed a password and who waits; none where nothing was handed over.
+    /// Returns the users who were handed a password and those who wait; none where
+    /// nothing was handed over.
     ///
     /// # Errors
     /// The ledger can't be read.

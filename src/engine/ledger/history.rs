@@ -42,9 +42,9 @@ pub(crate) mod fact {
 pub(crate) struct Activity {
     /// Start of the span.
     pub from: Millis,
-    /// What the outcomes were.
+    /// The outcomes' status.
     pub status: Status,
-    /// How many.
+    /// Their number.
     pub count: u64,
 }
 
@@ -80,7 +80,7 @@ impl Ledger {
         Ok(last)
     }
 
-    /// How many outcomes there were in each span of so many milliseconds.
+    /// Returns the number of outcomes in each span of so many milliseconds.
     ///
     /// # Errors
     /// The ledger can't be read.
@@ -154,7 +154,8 @@ impl Ledger {
         Ok(found)
     }
 
-    /// Whether the ledger has a table that came after its format's first one.
+    /// Returns true if the ledger has a table that came after its format's first
+    /// one.
     pub(super) fn has_table(&self, name: &str) -> Result<bool, LedgerError> {
         let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1";
         self.db.query_row(sql, [name], |row| row.get(0)).map_err(|error| self.error(error))

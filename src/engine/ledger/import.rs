@@ -13,17 +13,17 @@ use crate::model::RowKind;
 pub(crate) struct NewRow {
     /// The line in the input.
     pub line: u64,
-    /// What it stands for.
+    /// The row's kind.
     pub kind: RowKind,
     /// The user, unless the row is invalid.
     pub user_id: Option<String>,
-    /// Why it is invalid, or which line it repeats.
+    /// The reason why it is invalid, or the line that it repeats.
     pub note: Option<String>,
     /// The row's own cells.
     pub cells: Vec<String>,
 }
 
-/// What an import changed.
+/// The changes that an import made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Imported {
     /// Users the batch had not known.

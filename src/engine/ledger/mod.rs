@@ -76,7 +76,7 @@ pub(crate) struct Ledger {
     vault: Option<Vault>,
     run: i64,
     next_seq: i64,
-    /// What is numbered above this was recorded by this run.
+    /// The `seq` above which this run has recorded.
     run_start: i64,
 }
 
@@ -314,7 +314,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// How a user stands.
+    /// Returns a user's standing.
     ///
     /// # Errors
     /// The ledger can't be read.

@@ -125,7 +125,7 @@ impl Queue {
     }
 }
 
-/// Whether a run gives out a user who stands so.
+/// Returns true if a run gives out a user who stands so.
 fn wanted(known: Known, doubtful: bool) -> bool {
     let of_kind = match known.standing.status {
         Status::Unknown => doubtful,

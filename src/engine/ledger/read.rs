@@ -1,4 +1,4 @@
-//! What the ledger tells: rows with their newest outcomes, counts, doubts,
+//! The ledger's answers: rows with their newest outcomes, counts, doubts,
 //! publications, runs.
 //!
 //! Invariant: nothing here writes.
@@ -17,7 +17,7 @@ use crate::model::{Counts, Millis, Password, RowKind, RowStatus, Standing, Statu
 pub(crate) struct LedgerRow {
     /// The line in the input.
     pub line: u64,
-    /// What the row stands for.
+    /// The row's kind.
     pub kind: RowKind,
     /// The row's own cells.
     pub cells: Vec<String>,
@@ -25,11 +25,11 @@ pub(crate) struct LedgerRow {
     pub user_id: Option<String>,
     /// The user's number, of a row that the ledger holds.
     pub number: Option<UserNumber>,
-    /// Why it is invalid, or which line it repeats.
+    /// The reason why it is invalid, or the line that it repeats.
     pub note: Option<String>,
-    /// How the user stands.
+    /// The user's standing.
     pub standing: Standing,
-    /// When it came.
+    /// The time of the outcome.
     pub at: Option<Millis>,
     /// Tries in all runs.
     pub attempts: u32,
@@ -53,13 +53,14 @@ impl LedgerRow {
 /// Users that may have been reset without an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Doubt {
-    /// How many there are.
+    /// Their number.
     pub users: u64,
-    /// How many of them the same token can still settle without a new reset.
+    /// The number of those whom the same token can still settle without a new
+    /// reset.
     pub can_settle: u64,
     /// Until when (milliseconds since the epoch) the last of those can.
     pub until: Option<i64>,
-    /// How many a run that goes on right now has claimed.
+    /// The number that a run which goes on right now has claimed.
     pub in_flight: u64,
 }
 
@@ -70,7 +71,7 @@ pub(crate) struct Publication {
     pub path: String,
     /// SHA-256 of its content.
     pub digest: String,
-    /// When.
+    /// The time of the sample.
     pub at: i64,
 }
 
@@ -79,7 +80,7 @@ pub(crate) struct Publication {
 pub(crate) struct RunRecord {
     /// Its number.
     pub run: i64,
-    /// When it began.
+    /// The time at which it began.
     pub started_at: i64,
     /// Its process.
     pub pid: u32,
@@ -87,30 +88,30 @@ pub(crate) struct RunRecord {
     pub host: String,
     /// Whose credentials it used; never a secret.
     pub identity: String,
-    /// When it ended, if it did in order.
+    /// The time at which it ended, if it did in order.
     pub ended_at: Option<i64>,
     /// Its exit code.
     pub exit_code: Option<u8>,
-    /// What it came to.
+    /// Its end in words.
     pub ending: Option<String>,
 }
 
-/// What a run has to know of one user.
+/// Facts of one user that a run needs.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Known {
-    /// Whether there is any outcome.
+    /// True if there is any outcome.
     pub tried: bool,
-    /// How the user stands.
+    /// The user's standing.
     pub standing: Standing,
-    /// Whether this run has settled the user already.
+    /// True if this run has settled the user already.
     pub settled: bool,
 }
 
-/// What is known of the users, by number.
+/// Facts of the users, by number.
 pub(super) struct Standings(Vec<Known>);
 
 impl Standings {
-    /// What is known of this user; of nobody, nothing.
+    /// Returns the facts of this user; those of nobody are empty.
     pub(super) fn of(&self, user: Option<UserNumber>) -> Known {
         let at = user.and_then(|n| usize::try_from(n).ok());
         at.and_then(|at| self.0.get(at)).copied().unwrap_or_default()
@@ -122,8 +123,8 @@ const NEWEST: &str = "FROM rows r LEFT JOIN users u ON u.n = r.n
      LEFT JOIN outcomes o ON o.n = r.n AND o.seq = (SELECT max(seq) FROM outcomes WHERE n = r.n)";
 
 impl Ledger {
-    /// Where the roster's rows stand. Who is claimed and has no newer outcome
-    /// is `unknown`: nobody can tell whether the request left.
+    /// Returns the roster's rows by status. Whoever is claimed and has no newer
+    /// outcome is `unknown`: nobody can tell whether the request left.
     ///
     /// # Errors
     /// The ledger can't be read.
@@ -286,8 +287,8 @@ impl Ledger {
         Ok(found)
     }
 
-    /// Why users failed or are in doubt: code, how many, the first one's line;
-    /// the most frequent first.
+    /// Returns the causes of failures and doubts: code, number of users, the first
+    /// one's line; the most frequent first.
     ///
     /// # Errors
     /// The ledger can't be read.
@@ -367,7 +368,7 @@ fn is_in_flight(in_flight: &HashMap<UserNumber, Millis>, user: Option<UserNumber
     !in_flight.is_empty() && user.is_some_and(|user| in_flight.contains_key(&user))
 }
 
-/// What was reset before the batch was last closed, and where the passwords went.
+/// Resets from before the batch was last closed, and the file with their passwords.
 struct Earlier {
     seq: i64,
     files: Vec<(PathBuf, UserSet)>,

@@ -1,4 +1,4 @@
-//! What a run that was killed left behind.
+//! Remains of a run that was killed.
 //!
 //! Invariant: a user whom a claim covers and no newer outcome settles may have
 //! been reset without an answer, and is told as `unknown` from here on.
@@ -11,8 +11,8 @@ use super::{Ledger, LedgerError};
 use crate::model::{Millis, Outcome, Status, UserNumber};
 
 impl Ledger {
-    /// Whether a user may have been reset without an answer that is recorded:
-    /// one that is `unknown`, or that a killed run had claimed.
+    /// Returns true if a user may have been reset without an answer that is
+    /// recorded: one that is `unknown`, or that a killed run had claimed.
     ///
     /// # Errors
     /// The ledger can't be read.

@@ -18,7 +18,7 @@ use rustix::process::{Flock, FlockOffsetType, FlockType, fcntl_getlk};
 use crate::model::BatchName;
 use crate::process::files;
 
-/// What can go wrong with the state folder.
+/// A fault of the state folder.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StateError {
     /// Nowhere to put it.
@@ -34,9 +34,9 @@ pub(crate) enum StateError {
     NotAbsolute {
         /// The folder as given.
         folder: PathBuf,
-        /// Where it was given.
+        /// The setting that named it.
         source_name: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         why: &'static str,
     },
     /// Somebody else's folder, or file in it.
@@ -285,7 +285,7 @@ fn holder_in(file: &mut File) -> Option<Holder> {
 /// Bytes of ledger and of output that a row takes, with some room.
 const LEDGER_ROW: u64 = 700;
 const OUTPUT_ROW: u64 = 500;
-/// What either takes at least; and what the ledger's log takes, by the row until
+/// The least room that either takes; and that of the ledger's log, by the row until
 /// SQLite begins it anew.
 const LEAST: u64 = 512 << 10;
 const LOG_ROW: u64 = 48 << 10;

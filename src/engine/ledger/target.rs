@@ -39,7 +39,7 @@ impl Ledger {
         self.set(UNBOUND, "1")
     }
 
-    /// Whether a request of the batch was ever answered by the service.
+    /// Returns true if a request of the batch was ever answered by the service.
     ///
     /// # Errors
     /// The ledger can't be read.

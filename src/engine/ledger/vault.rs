@@ -20,7 +20,7 @@ use crate::process::files;
 
 const KEY_BYTES: usize = 32;
 
-/// What can go wrong with a vault.
+/// A fault of a vault.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VaultError {
     /// The key file is gone, though sealed passwords need it.
@@ -157,7 +157,8 @@ impl Vault {
         std::str::from_utf8(text).map(|text| Password::new(text.to_owned())).map_err(|_| broken())
     }
 
-    /// What a sealed password is bound to. A batch name holds no line break.
+    /// Returns the facts that a sealed password is bound to. A batch name holds no
+    /// line break.
     fn about(&self, user_id: &str) -> Vec<u8> {
         [self.batch.as_bytes(), b"\n", user_id.as_bytes()].concat()
     }

@@ -17,15 +17,16 @@ use super::{Ledger, LedgerError};
 use crate::model::{Millis, Outcome, Status, Task};
 use crate::process::failpoint;
 
-/// How long outcomes wait for company before they are committed.
+/// Time for which outcomes wait for company before they are committed.
 const LINGER: Duration = Duration::from_millis(10);
-/// How long a claim, which does not wait for company, may go unseen meanwhile.
+/// Time for which a claim, which does not wait for company, may go unseen
+/// meanwhile.
 const NAP: Duration = Duration::from_millis(2);
 
-/// What a claim is called: its `seq`.
+/// A claim's name: its `seq`.
 pub(crate) type Claim = i64;
 
-/// What the run asks of the writer.
+/// A request of the run to the writer.
 enum Command {
     /// Claim up to so many of the next users.
     Claim(usize),
@@ -45,7 +46,7 @@ struct Record {
     outcome: Outcome,
 }
 
-/// What the writer tells the run.
+/// A message of the writer to the run.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// These users may be sent now; none means that there are no more.
@@ -59,11 +60,11 @@ pub(crate) enum Event {
 /// A moment of the run's pace, for the report.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PaceSample {
-    /// When.
+    /// The time of the sample.
     pub at: Millis,
     /// Requests answered since the sample before.
     pub sent: u64,
-    /// How many of them were throttled.
+    /// The number of them that were throttled.
     pub throttled: u64,
     /// The rate aimed at, in requests a second.
     pub rate: Option<f64>,
@@ -125,7 +126,7 @@ struct Work {
     ledger: Ledger,
     events: UnboundedSender<Event>,
     feed: Queue,
-    /// How many users of each claim have no outcome yet.
+    /// The number of users of each claim without an outcome yet.
     open_claims: HashMap<Claim, u32>,
     /// Outcomes that a failed commit left behind.
     unwritten: Vec<Record>,

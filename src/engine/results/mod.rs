@@ -25,7 +25,7 @@ use crate::engine::results::atomic_file::AtomicFile;
 use crate::engine::results::encryption::Encryption;
 use crate::engine::results::ownership::{OwnershipError, Replaces};
 
-/// What can go wrong with the output.
+/// A fault of the output.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
     /// The folder of the output.
@@ -42,7 +42,7 @@ pub(crate) enum PublishError {
     /// Somebody else's file in the place of a summary.
     #[error("{0} exists and is not a summary of finspace-reset; move it away, or choose another --summary")]
     NotASummary(PathBuf),
-    /// Where the output stands.
+    /// The place of the output.
     #[error(transparent)]
     Ownership(#[from] OwnershipError),
     /// Something that is no file.
@@ -63,7 +63,7 @@ pub(crate) enum PublishError {
     Ledger(#[from] LedgerError),
 }
 
-/// Where the output goes.
+/// The output's destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
     /// Standard output.
@@ -129,7 +129,8 @@ pub(crate) fn replace<E: From<PublishError>>(
     }
 }
 
-/// What can fail between the last byte and the name: the disk, or the caller.
+/// A step between the last byte and the name, which can fail: the disk's, or the
+/// caller's.
 enum Step<E> {
     Caller(E),
     Disk(io::Error),

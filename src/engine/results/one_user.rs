@@ -12,7 +12,7 @@ use super::column_names;
 use super::encryption::EncryptionError;
 use crate::engine::roster::{plain, reads_as};
 
-/// Why a user's row can't be shown.
+/// A reason not to show a user's row.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OneUserError {
     /// The file does not open whole.
@@ -38,9 +38,9 @@ pub(crate) enum OneUserError {
     NoUser {
         /// The file.
         file: PathBuf,
-        /// Whom was asked for.
+        /// The user asked for.
         user: String,
-        /// Where.
+        /// The column looked in.
         column: String,
     },
 }

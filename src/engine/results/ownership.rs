@@ -31,7 +31,7 @@ pub(crate) enum OwnershipError {
         what: &'static str,
         /// The folder.
         folder: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         #[source]
         source: io::Error,
     },
@@ -52,7 +52,7 @@ pub(crate) enum OwnershipError {
         what: &'static str,
         /// The other.
         other: &'static str,
-        /// Where both are.
+        /// The path of both.
         path: PathBuf,
     },
     /// An output among ledgers and keys.
@@ -194,7 +194,7 @@ fn as_typed(path: &Path, missing: &Path) -> PathBuf {
     }
 }
 
-/// What may be replaced where a file stands already.
+/// The kind of file that may be replaced.
 #[derive(Clone, Copy)]
 pub(crate) enum Replaces<'a> {
     /// Nothing.
@@ -232,8 +232,8 @@ fn beginning(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Whether these are the bytes of a summary: by its `schema`, or by the members that
-/// summaries had before they bore one.
+/// Returns true if these are the bytes of a summary: by its `schema`, or by the
+/// members that summaries had before they bore one.
 fn is_summary(bytes: &[u8]) -> bool {
     let Ok(serde_json::Value::Object(json)) = serde_json::from_slice(bytes) else { return false };
     match json.get("schema").and_then(serde_json::Value::as_str) {

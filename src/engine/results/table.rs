@@ -11,7 +11,7 @@ use super::PublishError;
 use crate::engine::ledger::{Ledger, LedgerRow, RowKind, UserSet};
 use crate::model::{BatchName, Counts, PASSWORD_LIFE, RowStatus, Target, client_token};
 
-/// What makes the rows of one output.
+/// The parts that the rows of one output are made of.
 pub(crate) struct Table<'a> {
     /// The input's own column names.
     pub header: &'a [String],
@@ -19,7 +19,7 @@ pub(crate) struct Table<'a> {
     pub target: &'a Target,
     /// The batch.
     pub batch: &'a BatchName,
-    /// What errors call the output.
+    /// The output's name in errors.
     pub name: &'a Path,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Column {
     cell: for<'a> fn(&Cells<'a>) -> Cow<'a, str>,
 }
 
-/// What the cells of one row are made of.
+/// The parts that the cells of one row are made of.
 struct Cells<'a> {
     row: &'a LedgerRow,
     status: RowStatus,

@@ -1,5 +1,5 @@
-//! How a roster is written: its delimiter, its header, and the column that
-//! holds the user IDs.
+//! The dialect of a roster: its delimiter, its header, and the column that holds
+//! the user IDs.
 //!
 //! Invariant: nothing is guessed where a guess could swallow a user or send
 //! the wrong column; the operator is asked for the flag that decides instead.
@@ -17,32 +17,32 @@ use crate::model::{InputError, check_user_id, digest_of, is_hidden, quoted_cell,
 /// Delimiters looked for, in the order of preference.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// How many records decide the delimiter.
+/// Records that decide the delimiter.
 const SAMPLE: usize = 100;
 
-/// How many column names a message lists.
+/// Column names that a message lists at most.
 const LISTED: usize = 20;
 
 /// Headers of an only column that name the column and not a person.
 const COLUMN_WORDS: [&str; 10] =
     ["id", "ids", "identifier", "user", "users", "userids", "username", "usernames", "finspaceuser", "finspaceuserid"];
 
-/// How a roster is written.
+/// The dialect of a roster.
 #[derive(Clone, Debug)]
 pub(super) struct Dialect {
     /// The byte between cells.
     pub delimiter: u8,
-    /// Whether a line like `sep=;` comes first.
+    /// True if a line like `sep=;` comes first.
     pub sep_line: bool,
     /// Column names; made up where the file has none.
     pub header: Vec<String>,
     /// The header's line.
     pub header_line: u64,
-    /// Whether the first record is a header.
+    /// True if the first record is a header.
     pub has_header: bool,
     /// The column of the user IDs, from 0.
     pub id_index: usize,
-    /// What a repeated header has in that column, as headers are compared.
+    /// The cell of a repeated header in that column, as headers are compared.
     id_header: String,
 }
 
@@ -76,8 +76,8 @@ impl Dialect {
         ))
     }
 
-    /// Whether an ID cell reads as the ID column's header, as the second one
-    /// does in files that were joined, or the first of a file that was said to
+    /// Returns true if an ID cell reads as the ID column's header, as the second
+    /// one does in files that were joined, or the first of a file that was said to
     /// have none.
     pub(super) fn repeats_header(&self, id: &str) -> bool {
         let names_a_column = || COLUMN_WORDS.iter().any(|word| reads_as(id, word));
@@ -246,7 +246,7 @@ pub(crate) fn plain(name: &str) -> String {
     letters(name).collect()
 }
 
-/// Whether a header reads as one in its plain form.
+/// Returns true if a header reads as one in its plain form.
 pub(crate) fn reads_as(name: &str, plain: &str) -> bool {
     // Nearly every cell differs in its first letter.
     let first =
@@ -262,12 +262,12 @@ fn letters(name: &str) -> impl Iterator<Item = char> {
     name.chars().filter(counts).flat_map(char::to_lowercase)
 }
 
-/// How the first records read with one delimiter.
+/// The first records as one delimiter splits them.
 struct Reading {
     delimiter: u8,
-    /// Whether a header cell reads as the column of the user IDs.
+    /// True if a header cell reads as the column of the user IDs.
     named: bool,
-    /// Whether all are as wide as the first.
+    /// True if all are as wide as the first.
     even: bool,
 }
 
@@ -297,7 +297,7 @@ fn detect_delimiter(source: &Source, options: &Options, role: Role) -> Result<u8
     }
 }
 
-/// Whether a delimiter splits the first record.
+/// Returns true if a delimiter splits the first record.
 pub(super) fn splits(source: &Source, delimiter: u8) -> bool {
     read_with(source, delimiter, None).is_some()
 }

@@ -12,7 +12,7 @@ use super::dialect::{self, Dialect};
 use super::{Options, Role, RowIssue, Source, SpreadRows};
 use crate::model::{InputError, quoted_cell, trim_user_id};
 
-/// How many entries that name nobody are told.
+/// Most entries naming nobody that are told.
 const EXAMPLES: usize = 5;
 
 /// The lists of a run.
@@ -29,14 +29,14 @@ struct List {
 #[derive(Debug)]
 struct Entry {
     line: u64,
-    /// Whether the roster has this user.
+    /// True if the roster has this user.
     met: bool,
 }
 
-/// How much of a list the roster knows.
+/// The share of a list that the roster knows.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ListReport {
-    /// How messages name the list.
+    /// The list's name in messages.
     pub file: String,
     /// Its different entries.
     pub entries: u64,
@@ -125,7 +125,7 @@ impl List {
 }
 
 impl ListReport {
-    /// What is to be said of the list, unless all its entries are in the roster.
+    /// Returns a remark on the list, unless all its entries are in the roster.
     #[must_use]
     pub(crate) fn remark(&self) -> Option<String> {
         let Self { file, entries, unmatched, examples, .. } = self;
@@ -142,7 +142,7 @@ impl ListReport {
         }
     }
 
-    /// Whether no entry is in the roster, as in a list of something else.
+    /// Returns true if no entry is in the roster, as in a list of something else.
     #[must_use]
     pub(crate) fn is_idle(&self) -> bool {
         self.entries > 0 && self.unmatched == self.entries

@@ -3,7 +3,7 @@
 //! Invariant: each is called by its name, with the remedy that helps; text that
 //! could be a roster is never called anything else.
 
-/// How much of a file tells its format.
+/// Bytes of a file that tell its format.
 pub(super) const HEAD: usize = 512;
 
 const SAVE: &str = "save the sheet as `CSV UTF-8` and give that file";
@@ -82,8 +82,8 @@ fn unmarked(head: &[u8]) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Whether most of every second byte, from the first or the second on, is NUL
-/// and the others are not.
+/// Returns true if most of every second byte, from the first or the second on, is
+/// NUL and the others are not.
 fn nuls(head: &[u8], from: usize) -> bool {
     let count = |from: usize| head.iter().skip(from).step_by(2).filter(|&&byte| byte == 0).count();
     count(from) * 3 >= head.len() && count(1 - from) * 4 < head.len()

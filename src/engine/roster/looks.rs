@@ -24,8 +24,8 @@ const WORDS: [&str; 18] = [
     "unknown",
 ];
 
-/// Whether an ID looks like an error value, a number or date of a spreadsheet, a
-/// formula, a comment, a footer, or several cells.
+/// Returns true if an ID looks like an error value, a number or date of a
+/// spreadsheet, a formula, a comment, a footer, or several cells.
 pub(super) fn looks_like_no_id(id: &str) -> bool {
     // FinSpace's own IDs, told at a glance: all bytes at once, without a branch.
     if id.len() == 26 && id.bytes().filter(u8::is_ascii_alphanumeric).count() == 26 {

@@ -28,7 +28,7 @@ mod role;
 mod source;
 mod statistics;
 
-/// How the operator says the file is to be read.
+/// The operator's word on how the file is to be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     /// `--id-column`: a header, or a number from 1 in a file without headers.
@@ -46,11 +46,11 @@ pub(crate) struct Row {
     pub line: u64,
     /// The row's own cells, as many as the header has; the ID is trimmed.
     pub cells: Vec<String>,
-    /// What the row asks for.
+    /// The row's request.
     pub request: Request,
 }
 
-/// What a row asks for.
+/// The request of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     /// Reset this user.
@@ -130,13 +130,13 @@ impl Roster {
         Ok(Self { source, dialect, facts, text_digest, repeated })
     }
 
-    /// What the first reading found.
+    /// Returns the findings of the first reading.
     #[must_use]
     pub(crate) fn facts(&self) -> &Statistics {
         &self.facts
     }
 
-    /// How messages name the input.
+    /// Returns the input's name in messages.
     #[must_use]
     pub(crate) fn name(&self) -> &str {
         self.source.name()
@@ -161,7 +161,7 @@ impl Roster {
 pub(crate) struct Rows<'a> {
     roster: &'a Roster,
     records: Records<'a>,
-    /// Where each repeated user stood first.
+    /// The line on which each repeated user stood first.
     first_lines: HashMap<String, u64>,
     done: bool,
 }

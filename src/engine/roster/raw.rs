@@ -24,7 +24,7 @@ pub(super) struct RawRecords<R> {
     delimiter: u8,
     /// The record.
     bytes: Vec<u8>,
-    /// How much of it was handed on.
+    /// Bytes of it that were handed on.
     given: usize,
     /// The line it starts in.
     pub first: u64,
@@ -34,7 +34,7 @@ pub(super) struct RawRecords<R> {
     begun: bool,
 }
 
-/// Where in a cell the scan stands.
+/// The scan's place in a cell.
 #[derive(Clone, Copy, PartialEq)]
 enum Cell {
     /// Before its first byte.
@@ -78,7 +78,7 @@ impl<R: BufRead> RawRecords<R> {
         &self.bytes
     }
 
-    /// What the records are read from.
+    /// Returns the reader of the records.
     pub(super) fn input(&self) -> &R {
         &self.input
     }
@@ -219,7 +219,7 @@ impl<R: BufRead> Read for RawRecords<R> {
     }
 }
 
-/// What reading failed of.
+/// Returns the error of a reading that failed.
 pub(super) fn unreadable(name: &str, error: &io::Error) -> InputError {
     InputError::new(name, format!("can't be read: {error}"), "check the file and its disk")
 }

@@ -87,7 +87,8 @@ impl<'a> Records<'a> {
         self.reader.get_ref().input().get_ref().digest()
     }
 
-    /// What the raw records were refused for; it came through the csv crate.
+    /// Returns the fault for which the raw records were refused; it came through
+    /// the csv crate.
     fn refusal(&self, error: csv::Error) -> InputError {
         match error.into_kind() {
             csv::ErrorKind::Io(error) => {

@@ -1,9 +1,9 @@
-//! What a file of users is read for, and which remedies help there.
+//! The use that a file of users is read for, and the remedies that help there.
 //!
 //! Invariant: no remedy for an exclude list names a flag, since those act on the
 //! roster.
 
-/// What a file of users is read for.
+/// The use that a file of users is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// To be reset.
@@ -13,7 +13,7 @@ pub(crate) enum Role {
     ExcludeList,
 }
 
-/// What to do about a file that can't be read as it stands.
+/// The remedies for a file that can't be read as it stands.
 pub(super) struct Remedies {
     pub empty: &'static str,
     pub no_column: &'static str,

@@ -19,7 +19,7 @@ use crate::model::{InputError, hex, visible_path};
 /// An input, ready to be read from its start any number of times.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// How messages name it.
+    /// Its name in messages.
     name: String,
     file: File,
     /// The digest of the input's own bytes, if they were converted.
@@ -77,7 +77,7 @@ impl Source {
         Self::from_file(name, file)
     }
 
-    /// How messages name this input.
+    /// Returns this input's name in messages.
     #[must_use]
     pub(crate) fn name(&self) -> &str {
         &self.name

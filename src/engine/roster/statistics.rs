@@ -1,11 +1,11 @@
-//! What the first reading of a roster found, for messages and for names.
+//! Findings of the first reading of a roster, for messages and for names.
 //!
 //! Invariant: it stays small: of each kind of row the count and the first few.
 
 use super::looks::looks_like_no_id;
 use crate::model::quoted_cell;
 
-/// How many rows of a kind messages name by line.
+/// Rows of a kind that messages name by line at most.
 const EXAMPLES: usize = 10;
 
 /// A row that deserves a word, by its line.
@@ -13,7 +13,7 @@ const EXAMPLES: usize = 10;
 pub(crate) struct RowIssue {
     /// The row's line.
     pub line: u64,
-    /// What is the matter.
+    /// The finding.
     pub text: String,
 }
 
@@ -37,7 +37,7 @@ impl SpreadRows {
         }
     }
 
-    /// What is to be said of them, if there are any, about the input `name`.
+    /// Returns a remark on them, if there are any, about the input `name`.
     #[must_use]
     pub(crate) fn remark(&self, name: &str) -> Option<String> {
         let lines: Vec<String> = self.lines.iter().map(|(first, last)| format!("{first}-{last}")).collect();
@@ -54,7 +54,7 @@ impl SpreadRows {
     }
 }
 
-/// What the first reading found.
+/// Findings of the first reading.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Statistics {
     /// Rows, the header apart.

@@ -35,7 +35,7 @@ pub(super) struct Chain {
     pub region: Region,
     /// The kind of endpoint of STS and SSO.
     pub variant: Variant,
-    /// How providers reach their services.
+    /// The client by which providers reach their services.
     pub http: SharedHttpClient,
 }
 

@@ -37,7 +37,7 @@ type Renewal = Shared<BoxFuture<'static, Result<Credentials, Arc<CredentialsErro
 pub(crate) struct RefreshingCredentials {
     source: SharedCredentialsProvider,
     state: Arc<Mutex<State>>,
-    /// How often credentials were fetched.
+    /// The number of times that credentials were fetched.
     fetched: Arc<AtomicU64>,
 }
 
@@ -49,18 +49,18 @@ struct State {
 
 struct Current {
     credentials: Credentials,
-    /// When the source was last asked.
+    /// The time at which the source was last asked.
     asked: Instant,
 }
 
 impl Current {
-    /// Whether these need no renewal, or had one so lately that another would
-    /// bring the same.
+    /// Returns true if these need no renewal, or had one so lately that another
+    /// would bring the same.
     fn is_settled(&self) -> bool {
         self.left().is_none_or(|left| left > MARGIN) || self.asked.elapsed() < MARGIN
     }
 
-    /// How long they live on, if they end.
+    /// Returns the time for which they live on, if they end.
     fn left(&self) -> Option<Duration> {
         let until = self.credentials.expiry()?;
         Some(until.duration_since(SystemTime::now()).unwrap_or_default())
@@ -157,7 +157,7 @@ async fn fetch(source: SharedCredentialsProvider) -> Result<Credentials, Arc<Cre
         .map_err(Arc::new)
 }
 
-/// What a failed source means for whoever has to mend it.
+/// Returns a failed source's meaning for whoever has to mend it.
 fn refusal(error: &CredentialsError) -> ConnectionError {
     let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
     match causes().find_map(|error| error.downcast_ref()) {

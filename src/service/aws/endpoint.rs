@@ -29,7 +29,7 @@ pub(crate) struct Variant {
     pub dual_stack: bool,
 }
 
-/// Where a service is.
+/// The place of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub region: String,
@@ -77,7 +77,8 @@ fn region(options: &Options, profile: &Profile) -> Result<(String, bool), Connec
     Ok((plain.clone(), plain != region))
 }
 
-/// Whether a region can stand in a host name; botocore refuses the others too.
+/// Returns true if a region can stand in a host name; botocore refuses the others
+/// too.
 fn is_host_label(text: &str) -> bool {
     (1..=63).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

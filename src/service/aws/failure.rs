@@ -1,4 +1,4 @@
-//! What an SDK error means for the user it was about.
+//! The meaning of an SDK error for the user it was about.
 //!
 //! Invariant: nothing here prints or keeps a response body, which may hold a
 //! password; of an answer only its code, message, status and request ID are
@@ -127,22 +127,23 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     })
 }
 
-/// Whether the failure came before a connection stood, so that nothing was sent.
+/// Returns true if the failure came before a connection stood, so that nothing was
+/// sent.
 fn never_connected(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(hyper_util::client::legacy::Error::is_connect)
 }
 
-/// Whether a connection had a part in it.
+/// Returns true if a connection had a part in it.
 fn is_of_a_connection(error: &(dyn Error + 'static)) -> bool {
     error.is::<hyper_util::client::legacy::Error>() || error.is::<hyper::Error>() || error.is::<std::io::Error>()
 }
 
-/// Whether what came back is not HTTP.
+/// Returns true if the answer is not HTTP.
 fn is_no_http(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
 }
 
-/// Whether the server's certificate was not accepted.
+/// Returns true if the server's certificate was not accepted.
 fn is_certificate_error(error: &(dyn Error + 'static)) -> bool {
     let error = error.downcast_ref::<rustls::Error>();
     error.is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
@@ -207,7 +208,8 @@ fn plain_code(code: &str) -> &str {
     code.rsplit_once('#').map_or(code, |(_, code)| code).trim()
 }
 
-/// What a status and a code mean, and whether only the service would say so.
+/// Returns the cause that a status and a code mean, and true if only the service
+/// would say so.
 fn sort(status: u16, code: Option<&str>, own: &[OwnError]) -> (Cause, bool) {
     let one_of = |codes: &[&str]| code.is_some_and(|code| codes.contains(&code));
     let is_error = status >= 400;

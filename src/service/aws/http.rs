@@ -35,7 +35,7 @@ pub(crate) const ANSWER_LIMIT: usize = 64 << 10;
 /// The longest page of a list, or answer with credentials.
 pub(crate) const PAGE_LIMIT: usize = 4 << 20;
 
-/// Who is believed to be the server.
+/// The certificates that a server is believed by.
 #[derive(Clone, Debug)]
 pub(super) enum Trust {
     /// Whoever the system's authorities vouch for.

@@ -1,5 +1,5 @@
-//! What every service signed with SigV4 needs: where it is, whose credentials
-//! sign, and what a failure of the SDK means.
+//! The needs of every service signed with SigV4: its place, the credentials that
+//! sign, and the meaning of the SDK's failures.
 
 mod chain;
 pub(crate) mod connection;

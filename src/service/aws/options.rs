@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How the operator wants to reach the service; what is left out comes from
-/// the environment and the config files.
+/// The operator's wishes on how to reach the service; the rest comes from the
+/// environment and the config files.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// `--region`.

@@ -129,8 +129,8 @@ impl Proxies {
         }
     }
 
-    /// Whether `NO_PROXY` names a host: itself, a domain that it lies in, with
-    /// or without the port, or `*`.
+    /// Returns true if `NO_PROXY` names a host: itself, a domain that it lies in,
+    /// with or without the port, or `*`.
     fn bypasses(&self, authority: &str) -> bool {
         let Some(list) = self.of("no") else { return false };
         if list == "*" {
@@ -149,7 +149,7 @@ impl Proxies {
     }
 }
 
-/// Whether an authority is this machine.
+/// Returns true if an authority is this machine.
 fn is_loopback(authority: &str) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),

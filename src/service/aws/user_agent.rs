@@ -1,5 +1,4 @@
-//! What the service is told of who is calling: the `User-Agent` header, and no
-//! more.
+//! The caller's name to the service: the `User-Agent` header, and no more.
 //!
 //! The SDK puts its own together anew for each request, at a tenth of all that
 //! a request costs. This one is always the same, and names this program in the

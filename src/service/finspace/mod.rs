@@ -137,8 +137,8 @@ impl Service for Client {
     }
 }
 
-/// Whether an answer's text can be a password: some characters, not too many,
-/// none of them a control character.
+/// Returns true if an answer's text can be a password: some characters, not too
+/// many, none of them a control character.
 fn is_password(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 4 * PASSWORD_LIMIT

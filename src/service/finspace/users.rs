@@ -6,7 +6,7 @@ use super::Client;
 use crate::service::Failure;
 use crate::service::aws::http::PAGE_LIMIT;
 
-/// What FinSpace tells of a user.
+/// FinSpace's facts of a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UserFacts {
     /// The user ID.
@@ -33,7 +33,7 @@ pub(crate) struct UserFacts {
 pub(crate) struct Page {
     /// The users.
     pub users: Vec<UserFacts>,
-    /// What to ask for next; none at the end.
+    /// The token of the next page; none at the end.
     pub next: Option<String>,
 }
 

@@ -1,9 +1,9 @@
-//! What can go wrong with encryption, and age's own errors in plain words.
+//! Faults of encryption, and age's own errors in plain words.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What can go wrong with encryption.
+/// A fault of encryption.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EncryptionError {
     /// A recipient that is none.
@@ -13,9 +13,9 @@ pub(crate) enum EncryptionError {
     Recipient {
         /// File and line, where it came from a file.
         place: String,
-        /// What was given.
+        /// The recipient as given.
         recipient: String,
-        /// What is wrong.
+        /// The fault.
         why: String,
     },
     /// An SSH key of a kind that age does not encrypt to.

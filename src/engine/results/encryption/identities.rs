@@ -30,7 +30,7 @@ impl Asking {
         Self { given, unanswered: Arc::default() }
     }
 
-    /// Whether a passphrase was wanted and nobody could be asked.
+    /// Returns true if a passphrase was wanted and nobody could be asked.
     pub(super) fn is_unanswered(&self) -> bool {
         self.unanswered.load(Ordering::Relaxed)
     }

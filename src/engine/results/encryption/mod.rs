@@ -90,13 +90,13 @@ impl Encryption {
         Ok(self)
     }
 
-    /// Who can open the file.
+    /// Returns the keys that can open the file.
     #[must_use]
     pub(crate) fn readers(&self) -> &[String] {
         &self.readers
     }
 
-    /// What somebody should know of the passphrase, if anything.
+    /// Returns a remark on the passphrase, if there is one.
     #[must_use]
     pub(crate) fn remark(&self) -> Option<&'static str> {
         self.remark

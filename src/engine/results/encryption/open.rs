@@ -15,10 +15,10 @@ use super::error::plain;
 use super::identities::{self, Asking};
 use super::passphrase::{MAX_WORK_FACTOR, oddity, passphrase};
 
-/// How much of a file is looked at to see what it is.
+/// Bytes of a file that tell its kind.
 const HEAD: usize = 4096;
 
-/// What opens encrypted files: identities, or a passphrase.
+/// The means to open encrypted files: identities, or a passphrase.
 pub(crate) struct Opener<'a> {
     identities: &'a [String],
     passphrase: Option<SecretString>,
@@ -35,7 +35,7 @@ impl<'a> Opener<'a> {
         Ok(Self { identities, passphrase })
     }
 
-    /// What is odd about the passphrase, if anything is.
+    /// Returns the passphrase's oddity, if it has one.
     #[must_use]
     pub(crate) fn oddity(&self) -> Option<&'static str> {
         self.passphrase.as_ref().and_then(oddity)
@@ -100,7 +100,7 @@ impl Read for Opened<'_> {
     }
 }
 
-/// Whether what begins with these bytes is an age file, armored or not.
+/// Returns true if these bytes begin an age file, armored or not.
 #[must_use]
 pub(crate) fn looks_encrypted(head: &[u8]) -> bool {
     head.starts_with(b"age-encryption.org/") || unblanked(head).starts_with(b"-----BEGIN AGE ENCRYPTED")

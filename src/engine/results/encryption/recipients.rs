@@ -12,7 +12,7 @@ use super::EncryptionError;
 use super::error::plain;
 use super::text::{bytes_of, text_of};
 
-/// How much of a key an error shows, in characters.
+/// Characters of a key that an error shows.
 const SHOWN: usize = 40;
 
 /// A public key, and where it was read.
@@ -30,7 +30,7 @@ impl Key {
         Self { place, text: text.trim().to_owned() }
     }
 
-    /// Whether age can encrypt to it.
+    /// Makes sure that age can encrypt to it.
     ///
     /// # Errors
     /// The reason why not.

@@ -87,12 +87,12 @@ impl Keys {
         Ok(())
     }
 
-    /// How messages name the file.
+    /// Returns the file's name in messages.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// How many values there are.
+    /// Returns the number of values.
     pub(super) fn len(&self) -> usize {
         self.values.len()
     }
@@ -145,7 +145,7 @@ fn line_of(source: &Source, at: &csv::Position) -> u64 {
     at.line() + source.text().and_then(|mut text| blank(&mut text)).unwrap_or_default()
 }
 
-/// Where a column stands: by its exact name, else by one that reads alike.
+/// Returns the index of a column: by its exact name, else by one that reads alike.
 pub(super) fn column(names: &[String], wanted: &str) -> Option<usize> {
     let alike = plain(wanted);
     let exact = names.iter().position(|name| name == wanted);

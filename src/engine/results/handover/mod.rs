@@ -25,7 +25,7 @@ use sorter::Sorter;
 /// Values and lines that an error names at most.
 const TOLD: usize = 10;
 
-/// What can go wrong when results are handed over.
+/// A fault met when results are handed over.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandoverError {
     /// The result or the keys can't be read.
@@ -46,7 +46,7 @@ pub(crate) enum HandoverError {
     NoKey {
         /// The result.
         file: String,
-        /// How many values there are.
+        /// The number of such values.
         without: usize,
         /// The column.
         column: String,
@@ -66,7 +66,7 @@ pub(crate) enum HandoverError {
     Stopped,
 }
 
-/// What is handed over, and to whom.
+/// The rows to hand over, and their keys.
 pub(crate) struct Handover<'a> {
     /// The result's name.
     pub file: &'a Path,
@@ -76,7 +76,7 @@ pub(crate) struct Handover<'a> {
     pub keys: Keys,
     /// The folder that is made.
     pub folder: &'a Path,
-    /// Whether somebody asked for the end.
+    /// Returns true if somebody asked for the end.
     pub stopped: &'a dyn Fn() -> bool,
 }
 
@@ -91,17 +91,17 @@ pub(crate) struct Written {
     pub digest: String,
     /// The keys that open it.
     pub recipients: Vec<String>,
-    /// How many rows it holds.
+    /// The number of its rows.
     pub rows: u64,
 }
 
-/// What came of a handover.
+/// The result of a handover.
 pub(crate) struct HandedOver {
     /// The files, in the order of the keys.
     pub files: Vec<Written>,
-    /// Where the column stands among the result's columns.
+    /// The index of the column among the result's columns.
     pub column_at: usize,
-    /// How many values of the keys have no row.
+    /// The number of values of the keys without a row.
     pub unused: u64,
 }
 

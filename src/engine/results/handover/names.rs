@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::hex;
 
-/// How much of a value its file's name shows, in characters.
+/// Characters of a value that its file's name shows.
 const SHOWN: usize = 48;
 
 /// Names that Windows keeps for itself.

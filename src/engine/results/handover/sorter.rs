@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::engine::results::encryption::Scratch;
 
-/// How many bytes of rows are held in memory.
+/// Bytes of rows that are held in memory.
 const HELD: usize = 16 << 20;
 
 /// A row and its value's number, in the memory.
