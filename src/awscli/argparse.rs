@@ -190,15 +190,20 @@ fn table(choices: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use clap::Args as _;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::awscli::ResetUserPasswordArgs;
 
-    fn told(words: &[&str]) -> String {
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    fn command() -> Command {
         let mut command = ResetUserPasswordArgs::augment_args(Command::new("reset-user-password").version("0"));
         command.build();
-        match read(&command, &words) {
+        command
+    }
+
+    fn told(words: &[&str]) -> String {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        match read(&command(), &words) {
             Ok(Reading::Words(words)) => words.join(" "),
             Ok(Reading::Help) => "help".into(),
             Err(Complaint::Usage(what)) => what,
@@ -235,6 +240,40 @@ mod tests {
             (&[], "the following arguments are required: --user-id"),
         ] {
             assert_eq!(told(words), expected, "{words:?}");
+        }
+    }
+
+    /// Words as people, scripts and attackers type them.
+    fn word() -> impl Strategy<Value = String> {
+        let names: Vec<String> =
+            command().get_arguments().filter_map(|option| option.get_long()).map(Into::into).collect();
+        let name =
+            (prop::sample::select(names), any::<prop::sample::Index>(), prop_oneof![Just(""), Just("=x"), Just("=")]);
+        let option = name.prop_map(|(name, cut, value)| {
+            let kept = if value.is_empty() { name.len() } else { 1 + cut.index(name.len()) };
+            format!("--{}{value}", name.get(..kept).unwrap_or(&name))
+        });
+        prop_oneof![4 => option, 2 => "[a-z ]{0,5}", 1 => "-{0,3}[0-9.=a-z-]{0,4}", 1 => any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn plain_words_name_each_option_once_and_read_as_themselves(words in prop::collection::vec(word(), 0..7)) {
+            let command = command();
+            let mut words = words;
+            words.push("--user-id=u".into());
+            if let Ok(Reading::Words(plain)) = read(&command, &words) {
+                let name = |word: &String| word.split('=').next().unwrap_or_default().to_owned();
+                let mut names: Vec<String> = plain.iter().map(name).collect();
+                for name in &names {
+                    prop_assert!(command.get_arguments().any(|option| Some(&name[2..]) == option.get_long()), "{}", name);
+                }
+                names.sort();
+                names.dedup();
+                prop_assert_eq!(names.len(), plain.len());
+                let Ok(Reading::Words(again)) = read(&command, &plain) else { panic!("{plain:?}") };
+                prop_assert_eq!(again, plain);
+            }
         }
     }
 }

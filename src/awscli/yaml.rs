@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use libyaml_safer::{Emitter, Encoding, Event, EventData, MappingStyle, Parser, ScalarStyle, SequenceStyle};
+use libyaml_safer::{Emitter, Encoding, Event, MappingStyle, ScalarStyle, SequenceStyle};
 use regex_lite::Regex;
+use saphyr_parser::{Event as Read, Parser, ScalarStyle as Style, StrInput, Tag};
 use serde_json::Value as Json;
 
 use super::python::Value;
@@ -61,17 +62,13 @@ pub(super) struct NotYaml;
 
 /// Reads the one document of `text`.
 pub(super) fn read(text: &str) -> Result<Value, NotYaml> {
-    let mut bytes = text.as_bytes();
-    let mut parser = Parser::new();
-    parser.set_encoding(Encoding::Utf8);
-    parser.set_input_string(&mut bytes);
-    let mut reader = Reader { parser, anchors: HashMap::new(), values: 0 };
+    let mut reader = Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), values: 0 };
     let mut document = None;
     loop {
         match reader.next()? {
-            EventData::StreamEnd => return Ok(document.unwrap_or(Value::None)),
-            EventData::DocumentStart { .. } if document.is_some() => return Err(NotYaml),
-            EventData::DocumentStart { .. } => {
+            Read::StreamEnd => return Ok(document.unwrap_or(Value::None)),
+            Read::DocumentStart(_) if document.is_some() => return Err(NotYaml),
+            Read::DocumentStart(_) => {
                 let first = reader.next()?;
                 document = Some(reader.value(first, 0)?);
             }
@@ -81,14 +78,18 @@ pub(super) fn read(text: &str) -> Result<Value, NotYaml> {
 }
 
 struct Reader<'r> {
-    parser: Parser<&'r mut &'r [u8]>,
-    anchors: HashMap<String, (Value, usize)>,
+    parser: Parser<'r, StrInput<'r>>,
+    /// The value of each anchor, and the number of values in it.
+    anchors: HashMap<usize, (Value, usize)>,
     values: usize,
 }
 
-impl Reader<'_> {
-    fn next(&mut self) -> Result<EventData, NotYaml> {
-        self.parser.parse().map(|event| event.data).map_err(|_| NotYaml)
+impl<'r> Reader<'r> {
+    fn next(&mut self) -> Result<Read<'r>, NotYaml> {
+        match self.parser.next_event() {
+            Some(Ok((event, _))) => Ok(event),
+            Some(Err(_)) | None => Err(NotYaml),
+        }
     }
 
     fn count(&mut self, more: usize) -> Result<(), NotYaml> {
@@ -96,36 +97,36 @@ impl Reader<'_> {
         if self.values > MOST_VALUES { Err(NotYaml) } else { Ok(()) }
     }
 
-    fn value(&mut self, event: EventData, depth: usize) -> Result<Value, NotYaml> {
+    fn value(&mut self, event: Read<'r>, depth: usize) -> Result<Value, NotYaml> {
         self.count(1)?;
         if depth > DEEPEST {
             return Err(NotYaml);
         }
         let before = self.values;
         let (anchor, value) = match event {
-            EventData::Alias { anchor } => {
+            Read::Alias(anchor) => {
                 let (value, values) = self.anchors.get(&anchor).ok_or(NotYaml)?.clone();
                 self.count(values)?;
                 return Ok(value);
             }
-            EventData::Scalar { anchor, tag, value, plain_implicit, .. } => {
-                (anchor, scalar(value, tag.as_deref(), plain_implicit)?)
-            }
-            EventData::SequenceStart { anchor, .. } => {
+            Read::Scalar(text, style, anchor, tag) => (anchor, scalar(text.into_owned(), tag.as_deref(), style)?),
+            Read::SequenceStart(anchor, tag) => {
+                untagged(tag.as_deref(), "seq")?;
                 let mut items = Vec::new();
                 loop {
                     match self.next()? {
-                        EventData::SequenceEnd => break,
+                        Read::SequenceEnd => break,
                         item => items.push(self.value(item, depth + 1)?),
                     }
                 }
                 (anchor, Value::List(items))
             }
-            EventData::MappingStart { anchor, .. } => {
+            Read::MappingStart(anchor, tag) => {
+                untagged(tag.as_deref(), "map")?;
                 let mut entries: Vec<(Value, Value)> = Vec::new();
                 loop {
                     let key = match self.next()? {
-                        EventData::MappingEnd => break,
+                        Read::MappingEnd => break,
                         key => self.value(key, depth + 1)?,
                     };
                     let value = self.next()?;
@@ -139,16 +140,23 @@ impl Reader<'_> {
             }
             _ => return Err(NotYaml),
         };
-        if let Some(anchor) = anchor {
+        // Zero is no anchor.
+        if anchor != 0 {
             self.anchors.insert(anchor, (value.clone(), self.values - before));
         }
         Ok(value)
     }
 }
 
-fn scalar(text: String, tag: Option<&str>, plain: bool) -> Result<Value, NotYaml> {
-    let meaning = match tag.map(|tag| tag.trim_start_matches("tag:yaml.org,2002:")) {
-        None if plain => meaning(&text),
+/// Makes sure that a list or a map is tagged as nothing else.
+fn untagged(tag: Option<&Tag>, kind: &str) -> Result<(), NotYaml> {
+    if tag.is_none_or(|tag| tag.is_yaml_core_schema() && tag.suffix == kind) { Ok(()) } else { Err(NotYaml) }
+}
+
+fn scalar(text: String, tag: Option<&Tag>, style: Style) -> Result<Value, NotYaml> {
+    let tag = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix));
+    let meaning = match tag.as_deref().map(|tag| tag.trim_start_matches("tag:yaml.org,2002:")) {
+        None if style == Style::Plain => meaning(&text),
         None | Some("str" | "!") => Meaning::Text,
         Some("int") => Meaning::Int,
         Some("float") => Meaning::Float,
@@ -239,6 +247,8 @@ fn text(emitter: &mut Emitter<'_>, text: &str) -> libyaml_safer::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn told(text: &str) -> String {
@@ -292,5 +302,42 @@ mod tests {
         let Value::Dict(entries) = &read else { panic!("{read}") };
         let sorted: Value = serde_json::json!(["yes", "true", "", "5", "a: b", "é", " x", "#", "l\nm"]).into();
         assert_eq!(entries[1].1, sorted);
+    }
+
+    /// Values as answers hold them, texts that look like something else among them.
+    fn values() -> impl Strategy<Value = Json> {
+        let text = prop_oneof![
+            any::<String>(),
+            "[ -~]{0,12}",
+            "[-+0-9._eExo:TZ ]{0,10}",
+            "(~|null|True|no|<<|=|\\.inf|\\.NaN|- a|a: b|#|'|\"|\\||>|&a|\\*a|!t|%|@|`|\\?|--- )[ \t\n]?",
+        ];
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::from),
+            any::<i64>().prop_map(Json::from),
+            text.clone().prop_map(Json::from)
+        ];
+        leaf.prop_recursive(3, 24, 5, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Json::from),
+                prop::collection::btree_map(text.clone(), inner, 0..5)
+                    .prop_map(|entries| Json::Object(entries.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_comes_back(value in values()) {
+            let written = write(&value).map_err(TestCaseError::fail)?;
+            let read = read(&written).map_err(|_| TestCaseError::fail(written.clone()))?;
+            prop_assert_eq!(read, Value::from(value), "{}", written);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in prop_oneof![any::<String>(), "[\\]\\[{}:,&*!|>'\"%@#?\n a0~<-]{0,40}"]) {
+            let _ = read(&text);
+        }
     }
 }

@@ -216,4 +216,6 @@ fn canonical_query(raw: &str) -> String {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
