@@ -26,7 +26,7 @@ pub(crate) struct Binding {
     pub target: String,
     /// The batch.
     pub batch: String,
-    /// Whose credentials sign, as far as that is the same in two runs.
+    /// The identity that signs, as far as it is the same in two runs.
     pub caller: String,
     /// The output.
     pub output: String,

@@ -78,7 +78,7 @@ pub(crate) struct Reset {
     pub password: Password,
     /// The service's ID of the request.
     pub request_id: Option<String>,
-    /// Whose password the answer says it is.
+    /// The user whom the answer names.
     pub user_id: Option<String>,
 }
 

@@ -14,6 +14,8 @@ type Module = Vec<String>;
 struct File {
     /// Its place below `src`, with slashes.
     path: String,
+    /// The text as it stands.
+    raw: String,
     /// The text without comments.
     text: String,
 }
@@ -23,6 +25,11 @@ impl File {
         let path = self.path.trim_end_matches(".rs");
         let path = path.strip_suffix("/mod").unwrap_or(path);
         path.split('/').map(str::to_owned).collect()
+    }
+
+    /// Returns true for a file of tests alone.
+    fn is_of_tests(&self) -> bool {
+        ["tests.rs", "properties.rs", "survey.rs"].iter().any(|name| self.path.ends_with(name))
     }
 
     /// The room at the top of the house that it belongs to.
@@ -51,7 +58,7 @@ impl File {
         found
     }
 
-    /// Whether it names a path that begins with this crate.
+    /// Returns true if it names a path that begins with this crate.
     fn names(&self, outside: &str) -> bool {
         let start = format!("{outside}::");
         let paths = self.text.match_indices(&start).any(|(at, _)| {
@@ -108,11 +115,11 @@ fn files() -> Vec<File> {
     let files: Vec<File> = paths
         .into_iter()
         .map(|path| {
-            let text = fs::read_to_string(&path).unwrap();
+            let raw = fs::read_to_string(&path).unwrap();
             let text: Vec<&str> =
-                text.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line }).collect();
+                raw.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line }).collect();
             let path = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-            File { path, text: text.join("\n") }
+            File { path, text: text.join("\n"), raw }
         })
         .collect();
     assert!(files.len() > 30, "the sources are not where they were");
@@ -199,7 +206,7 @@ fn nothing_runs_in_a_circle() {
 
 #[test]
 fn the_rules_can_be_broken() {
-    let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
+    let file = |path: &str, text: &str| File { path: path.into(), text: text.into(), raw: text.into() };
     let broken = [
         file("engine/plan.rs", "use crate::{model::Counts, ui::format::human};\n"),
         file("engine/roster/mod.rs", "use super::plan::Plan;\n"),
@@ -243,14 +250,14 @@ fn each_outside_crate_has_one_home() {
         ("clap_mangen", &["commands/"]),
         ("jmespath", &["awscli/"]),
         ("libyaml_safer", &["awscli/"]),
+        ("saphyr_parser", &["awscli/"]),
         ("shellexpand", &["awscli/"]),
         ("icu_properties", &["awscli/", "model/text.rs"]),
     ];
     let files = files();
     let mut wrong = Vec::new();
     for (outside, allowed) in homes {
-        let users: Vec<&File> =
-            files.iter().filter(|file| !file.path.ends_with("tests.rs") && file.names(outside)).collect();
+        let users: Vec<&File> = files.iter().filter(|file| !file.is_of_tests() && file.names(outside)).collect();
         assert!(!users.is_empty(), "nobody uses {outside} any more");
         for file in users {
             if !allowed.iter().any(|home| file.path.starts_with(home)) {
@@ -267,4 +274,24 @@ fn only_a_second_signal_leaves_without_returning() {
         let leaves = file.text.contains("process::exit(") || file.text.contains("process::abort(");
         assert!(!leaves || file.path == "process/signals.rs", "{}", file.path);
     }
+}
+
+/// A doc says what a thing is or returns; one that opens with a question makes the
+/// reader answer it.
+#[test]
+fn no_doc_opens_with_a_question() {
+    let questions = ["What", "Who", "Whom", "Whose", "How", "Whether", "Where", "Why", "When", "Which"];
+    let mut asked = Vec::new();
+    for file in files() {
+        let mut before = "";
+        for line in file.raw.lines().map(str::trim) {
+            let doc = line.strip_prefix("/// ").or_else(|| line.strip_prefix("//! "));
+            let opens = !before.starts_with("///") && !before.starts_with("//!");
+            if opens && doc.is_some_and(|doc| questions.contains(&doc.split(' ').next().unwrap_or_default())) {
+                asked.push(format!("{}: {line}", file.path));
+            }
+            before = line;
+        }
+    }
+    assert!(asked.is_empty(), "{asked:#?}");
 }

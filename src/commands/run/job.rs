@@ -53,7 +53,7 @@ pub(crate) struct Job {
     pub encryption: Option<Encryption>,
     /// The absolute path of the results file, if it is one.
     pub output: Option<PathBuf>,
-    /// Whose credentials sign; empty where nothing is to be sent.
+    /// The identity that signs; empty where nothing is to be sent.
     pub identity: String,
 }
 

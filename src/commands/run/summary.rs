@@ -40,7 +40,7 @@ pub(super) struct Summary {
     pub batch: String,
     /// The target of its requests.
     pub target: String,
-    /// Whose credentials signed them.
+    /// The identity that signed them.
     pub identity: String,
     /// The results' file, if they were written.
     pub output: Option<String>,

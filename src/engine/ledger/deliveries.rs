@@ -1,4 +1,4 @@
-//! Which passwords stand in which synced file: the one place that knows what may
+//! Passwords and the synced files that they stand in: the one place that knows what may
 //! be erased unasked.
 //!
 //! Invariant: a file is announced before it bears its name and counts as a
@@ -42,7 +42,7 @@ impl UserSet {
     }
 }
 
-/// Whose a file is that stands where an output is to go.
+/// The owner of a file that stands where an output is to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whose {
     /// This batch's; what is in it can be written again.
@@ -101,7 +101,7 @@ impl Ledger {
             .map_err(|error| self.error(error))
     }
 
-    /// Whose the file with this digest is.
+    /// Returns the owner of the file with this digest.
     ///
     /// # Errors
     /// The ledger can't be read.

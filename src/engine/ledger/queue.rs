@@ -1,4 +1,4 @@
-//! Which users come next: those in doubt first, then the others, in input
+//! The order of users: those in doubt first, then the others, in input
 //! order; nobody twice in a run.
 //!
 //! Invariant: who is given out is decided by how things stood when the run

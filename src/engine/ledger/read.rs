@@ -86,7 +86,7 @@ pub(crate) struct RunRecord {
     pub pid: u32,
     /// Its machine.
     pub host: String,
-    /// Whose credentials it used; never a secret.
+    /// The identity that it used; never a secret.
     pub identity: String,
     /// The time at which it ended, if it did in order.
     pub ended_at: Option<i64>,

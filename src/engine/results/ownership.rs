@@ -1,4 +1,4 @@
-//! Whose a file is: which place an output may take, and what it may replace.
+//! Ownership of files: the places that an output may take, and the files it may replace.
 //!
 //! Invariant: what this program did not write as that kind of file is never
 //! replaced; no link is followed that somebody else made; and no two files of

@@ -127,7 +127,7 @@ impl RefreshingCredentials {
         })
     }
 
-    /// Which credentials are in use, to tell [`RefreshingCredentials::forget`] by.
+    /// The number of the credentials in use, to tell [`RefreshingCredentials::forget`] by.
     #[must_use]
     pub(crate) fn generation(&self) -> u64 {
         self.fetched.load(Ordering::SeqCst)

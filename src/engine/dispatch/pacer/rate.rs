@@ -24,20 +24,20 @@ pub(crate) struct RateEstimator {
     rate: Option<f64>,
     ceiling: Option<f64>,
     phase: Phase,
-    /// Where the service last refused, in requests a second, and whether that
+    /// The rate at which the service last refused, a second, and true if that
     /// is measured: the first refusal only says that it was too much.
     wall: Option<f64>,
     measured: bool,
     /// The last rate at which it refused nobody for a stretch.
     clean: Option<f64>,
-    /// Whether it rations by windows, as far as it has shown.
+    /// True if it rations by windows, as far as it has shown.
     windowed: bool,
-    /// How often the rate was changed, and the change that last lowered it.
+    /// The number of changes of the rate, and the change that last lowered it.
     change: u32,
     lowered: u32,
     delivered: f64,
     recent: Recent,
-    /// When the service was last seen without room.
+    /// The time at which the service was last seen without room.
     emptied: Mark,
     stretch: Option<Stretch>,
 }
@@ -68,7 +68,7 @@ impl Mark {
     }
 }
 
-/// What is looked at before the rate is changed again.
+/// A stretch that is looked at before the rate is changed again.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
     start: Mark,
@@ -78,7 +78,7 @@ struct Stretch {
     refused: f64,
 }
 
-/// When requests were let through, for a second and for some requests at least.
+/// The times at which requests were let through, for a second and for some requests at least.
 #[derive(Debug, Default)]
 struct Recent(VecDeque<f64>);
 
@@ -125,7 +125,7 @@ impl RateEstimator {
     const SEEKING_STEP: f64 = 4.0;
     /// … or this, where only the count of a whole second shows the wall.
     const WINDOWED_STEP: f64 = 2.0;
-    /// How much of the wall is aimed at, and of the last clean rate.
+    /// The part of the wall that is aimed at, and of the last clean rate.
     const BELOW_WALL: f64 = 0.98;
     const BELOW_CLEAN: f64 = 0.99;
     /// The first probe above that, how much bolder each is than the one before,
@@ -188,7 +188,7 @@ impl RateEstimator {
         Some(self.clean.filter(|&clean| !self.windowed && clean > 1.5 * wall).unwrap_or(wall))
     }
 
-    /// What tells requests that leave now from those that left at other rates.
+    /// Returns the number that tells requests that leave now from those that left at other rates.
     #[must_use]
     pub(crate) fn change(&self) -> u32 {
         self.change

@@ -67,7 +67,7 @@ fn rates_are_read_in_every_spelling() {
     }
 }
 
-/// How a service rations.
+/// The way in which a service rations.
 #[derive(Clone, Copy, Debug)]
 enum Ration {
     /// A token bucket with room for so many requests …
