@@ -3,6 +3,8 @@
 //! Invariant: nothing here looks at the world; a value that can't be read is
 //! answered with the forms that can.
 
+#![allow(clippy::doc_markdown, reason = "the docs of flags are the help, and people read no backticks there")]
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,8 +16,7 @@ use crate::service::aws;
 /// Folder of the ledgers.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StateArgs {
-    /// Folder of the ledgers [env: `FINSPACE_RESET_STATE_DIR`] [default:
-    /// $XDG_STATE_HOME/finspace-reset]
+    /// Folder of the ledgers [env: FINSPACE_RESET_STATE_DIR] [default: $XDG_STATE_HOME/finspace-reset]
     #[arg(long, value_name = "DIR", help_heading = "Display", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
 }
@@ -32,7 +33,7 @@ pub(crate) struct AwsArgs {
     /// Profile of the AWS config files
     #[arg(long, value_name = "NAME", help_heading = "AWS")]
     pub profile: Option<String>,
-    /// Endpoint that speaks the API
+    /// Endpoint that speaks the API [env: FINSPACE_RESET_ENDPOINT_URL, then the AWS CLI's]
     #[arg(long, value_name = "URL", help_heading = "AWS", value_hint = ValueHint::Url)]
     pub endpoint_url: Option<String>,
     /// PEM file of the certificate authorities to trust
@@ -42,10 +43,10 @@ pub(crate) struct AwsArgs {
     #[arg(long, help_heading = "AWS")]
     pub no_verify_ssl: bool,
     /// Seconds to wait for a connection; 0 waits for ever
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, help_heading = "AWS")]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, allow_negative_numbers = true, help_heading = "AWS")]
     pub connect_timeout: Duration,
     /// Seconds to wait for an answer; 0 waits for ever
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, help_heading = "AWS")]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, allow_negative_numbers = true, help_heading = "AWS")]
     pub read_timeout: Duration,
 }
 
@@ -56,6 +57,15 @@ pub(crate) enum LogFormat {
     Text,
     /// For machines
     Json,
+}
+
+/// A whole number within bounds.
+pub(crate) fn whole<T: TryFrom<u64>, const LEAST: u64, const MOST: u64>(text: &str) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| match MOST {
+        u64::MAX => format!("a whole number, {LEAST} or more"),
+        _ => format!("a whole number from {LEAST} to {MOST}"),
+    })
 }
 
 /// A span of time: 90s, 45m, 2h, 500ms.

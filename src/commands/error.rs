@@ -2,6 +2,7 @@
 //!
 //! Invariant: one match decides each code, and it is exhaustive.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::commands::exit::Exit;
@@ -137,6 +138,9 @@ pub(crate) enum SettingsError {
     /// Standard input twice.
     #[error("standard input can't be both {0} and {1}; use a file for one of them")]
     StdinTwice(&'static str, &'static str),
+    /// An environment variable that can't be read.
+    #[error("{0} is {1:?}; make it {2}, or unset it")]
+    Variable(&'static str, OsString, String),
     /// A summary on standard output would mix with results.
     #[error("a summary can't go to standard output; name a file with --summary")]
     SummaryToStdout,

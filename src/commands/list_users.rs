@@ -11,6 +11,7 @@ use futures::future::LocalBoxFuture;
 
 use super::args::{AwsArgs, connection, date};
 
+use crate::commands::environment;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::commands::output::deliver;
@@ -62,6 +63,8 @@ pub(super) async fn run(args: ListUsersArgs, printer: &Printer) -> Result<Exit, 
     if output.as_os_str() != "-" {
         results::check(&Destination::resolve(&output)?, Replaces::Nothing)?;
     }
+    let mut args = args;
+    args.aws.endpoint_url = environment::endpoint_url(args.aws.endpoint_url.take())?;
     let (client, _) = finspace::connect(&connection(&args.aws), 1).await?;
     client.identity().await?;
     let columns = client.facts().user_columns;

@@ -63,6 +63,23 @@ const EXITS: Entries = &[
     ("75", "The batch is being worked on by another process."),
 ];
 
+/// The flag of each variable of this program's own, the variable and its meaning.
+const OWN_ENVIRONMENT: [(&str, &str, &str); 5] = [
+    (
+        "state_dir",
+        "FINSPACE_RESET_STATE_DIR",
+        "The folder of the ledgers, an absolute path, where no --state-dir is given.",
+    ),
+    ("check_users", "FINSPACE_RESET_RATE", "The requests a second at most, where no --rate is given."),
+    (
+        "check_users",
+        "FINSPACE_RESET_RECIPIENTS_FILE",
+        "Public keys for every output whose name ends in .csv.age, where neither a key nor a passphrase is given.",
+    ),
+    ("check_users", "FINSPACE_RESET_EXCLUDE", "A CSV of users never to touch, added to those of --exclude."),
+    ("environment_id", "FINSPACE_RESET_ENDPOINT_URL", "The endpoint, where no --endpoint-url is given."),
+];
+
 const AWS_ENVIRONMENT: Entries = &[
     ("AWS_REGION, AWS_DEFAULT_REGION", "The region, where no --region is given."),
     ("AWS_PROFILE", "The profile of the AWS config files, where no --profile is given."),
@@ -179,14 +196,11 @@ fn exits(command: &Command) -> Entries {
 }
 
 fn environment(roff: &mut Roff, command: &Command) {
-    let set: Vec<(String, String)> = command
-        .get_arguments()
-        .filter_map(|arg| Some((arg.get_env()?.to_str()?.to_owned(), format!("The same as --{}.", arg.get_long()?))))
-        .collect();
-    let reaches = command.get_arguments().any(|arg| arg.get_id() == "endpoint_url");
-    let aws = if reaches { AWS_ENVIRONMENT } else { &[] };
-    let set: Vec<(&str, &str)> = set.iter().map(|(name, meaning)| (name.as_str(), meaning.as_str())).collect();
-    entries(roff, "ENVIRONMENT", &[&set, aws, TERMINAL_ENVIRONMENT]);
+    let has = |id: &str| command.get_arguments().any(|arg| arg.get_id() == id);
+    let own: Vec<(&str, &str)> =
+        OWN_ENVIRONMENT.iter().filter(|(id, _, _)| has(id)).map(|(_, name, meaning)| (*name, *meaning)).collect();
+    let aws = if has("endpoint_url") { AWS_ENVIRONMENT } else { &[] };
+    entries(roff, "ENVIRONMENT", &[&own, aws, TERMINAL_ENVIRONMENT]);
 }
 
 /// Adds a section of names and meanings, if there are any.

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::ui::Printer;
 use crate::{awscli, process, ui};
@@ -20,6 +20,7 @@ mod args;
 mod close;
 mod completions;
 mod decrypt;
+mod environment;
 mod error;
 mod exit;
 mod handover;
@@ -27,6 +28,7 @@ mod help;
 mod keygen;
 mod list_users;
 mod man;
+mod misuse;
 mod output;
 mod report;
 mod run;
@@ -102,19 +104,10 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
         _ => (false, false),
     };
     let printer = Printer::new(quiet, json);
-    let code = match cli.command {
-        Command::ResetUserPassword(args) => reset_user_password(*args, &printer),
-        command => {
-            if let Command::Run(args) = &command {
-                ui::log::start(&printer, args.verbose);
-            }
-            let exit = dispatch(command, &printer).unwrap_or_else(|error| {
-                printer.error(error.to_string());
-                error.exit()
-            });
-            ExitCode::from(exit.code())
-        }
-    };
+    let code = dispatch(cli.command, &printer).unwrap_or_else(|error| {
+        printer.error(error.to_string());
+        error.exit().code().into()
+    });
     printer.flush();
     code
 }
@@ -124,7 +117,12 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
 fn parse(words: Vec<OsString>) -> Result<Cli, ExitCode> {
     let wants_json = words.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json")
         || words.iter().any(|word| word == "--log-format=json");
+    let subcommand = words.get(1).and_then(|word| word.to_str()).unwrap_or_default().to_owned();
     Cli::try_parse_from(words).map_err(|error| {
+        let error = match Cli::command().find_subcommand(&subcommand) {
+            Some(command) => misuse::advise(error, command),
+            None => error,
+        };
         if !wants_json || !error.use_stderr() {
             error.exit();
         }
@@ -150,12 +148,15 @@ fn writes_to_stdout(command: &Command) -> bool {
     }
 }
 
-fn dispatch(command: Command, printer: &Printer) -> Result<Exit, Error> {
-    if process::descriptors::stdout_was_closed() && writes_to_stdout(&command) {
-        return Err(Error::StdoutClosed);
-    }
-    match command {
-        Command::Run(args) => block_on(run::run(*args, printer))?,
+fn dispatch(command: Command, printer: &Printer) -> Result<ExitCode, Error> {
+    let unheard = process::descriptors::stdout_was_closed() && writes_to_stdout(&command);
+    let exit = match command {
+        Command::ResetUserPassword(args) => return Ok(reset_user_password(*args, printer)),
+        _ if unheard => return Err(Error::StdoutClosed),
+        Command::Run(args) => {
+            ui::log::start(printer, args.verbose);
+            block_on(run::run(*args, printer))?
+        }
         Command::Status(args) => status::run(&args, printer),
         Command::Close(args) => close::run(&args, printer),
         Command::Report(args) => report::run(&args, printer),
@@ -166,8 +167,8 @@ fn dispatch(command: Command, printer: &Printer) -> Result<Exit, Error> {
         Command::ListUsers(args) => block_on(list_users::run(args, printer))?,
         Command::Completions(args) => completions::run(&args, printer),
         Command::Man(args) => man::run(&args, printer),
-        Command::ResetUserPassword(_) => unreachable!("it has exit codes of its own"),
-    }
+    }?;
+    Ok(exit.code().into())
 }
 
 /// Runs the island that keeps the AWS CLI's exit codes.

@@ -3,7 +3,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::common::{BIN, Room, converse, examples, have, terminal};
+use crate::common::{BIN, Ran, Room, Simulator, Table, closed_port, converse, examples, have, terminal};
 
 #[test]
 fn help_is_short_or_long() {
@@ -42,6 +42,94 @@ fn mistakes_are_met_with_a_suggestion() {
     room.run(&["run", "users.csv", "--ouput", "x.csv"]).expect(2).says("--output");
     room.run(&["rum"]).expect(2).says("run");
     room.run(&["man", "rum"]).expect(2).says("finspace-reset --help");
+}
+
+#[test]
+fn flags_of_other_tools_are_met_with_the_flag_that_does_it() {
+    let room = Room::new();
+    room.roster("users.csv", 1);
+    let told = |flag: &str| room.run(&["run", "users.csv", "-o", "out.csv", flag]).expect(2);
+    for (typed, tip) in [
+        ("--force", "--yes goes without asking"),
+        ("--json", "--summary FILE"),
+        ("--workers", "--concurrency N"),
+        ("--timeout", "--deadline DURATION"),
+        ("--resume", "the same command again"),
+        ("-j", "--concurrency N"),
+    ] {
+        told(typed).says(&format!("unexpected argument '{typed}'")).says(tip);
+    }
+    let ran = told("--frobnicate");
+    assert!(!ran.stderr.contains("as a value"), "{ran}");
+    // Another command has none of them.
+    let ran = room.run(&["close", "batch", "--workers"]).expect(2);
+    assert!(!ran.stderr.contains("tip"), "{ran}");
+}
+
+#[test]
+fn a_value_that_cannot_be_is_answered_with_those_that_can() {
+    let room = Room::new();
+    room.roster("users.csv", 1);
+    for (flag, value, told) in [
+        ("--limit", "all", "a whole number, 1 or more"),
+        ("--limit", "0", "a whole number, 1 or more"),
+        ("--limit", "-3", "a whole number, 1 or more"),
+        ("--concurrency", "0", "a whole number from 1 to 4096"),
+        ("--max-attempts", "1e3", "a whole number from 1 to 1000"),
+        ("--max-failures", "150%", "a percentage below 100"),
+        ("--rate", "-1", "a number a second (5, 0.5)"),
+        ("--rate", "5/d", "an hour (100/h)"),
+        ("--deadline", "-5m", "a duration like"),
+        ("--read-timeout", "-1", "a number of seconds"),
+    ] {
+        let ran = room.run(&["run", "users.csv", "-o", "out.csv", flag, value]).expect(2);
+        ran.says(&format!("invalid value '{value}' for '{flag}")).says(told);
+    }
+}
+
+#[test]
+fn a_site_sets_its_endpoint_rate_keys_and_exceptions_once() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    let key = room.run(&["keygen", "-o", "key.txt"]).expect(0).stderr;
+    let key = key.split_whitespace().find(|word| word.starts_with("age1")).expect("a public key");
+    room.roster("users.csv", 4);
+    room.write("keys.txt", format!("{key}\n"))
+        .write("vip.csv", "user_id\nuser-0002\n")
+        .write("more.csv", "user_id\nuser-0003\n");
+    let run = |flags: &[&str]| {
+        let mut command = room.command(&["run", "users.csv", "--state-dir", "state", "--yes"]);
+        command
+            .env("FINSPACE_RESET_ENDPOINT_URL", &simulator.endpoint)
+            .env("FINSPACE_RESET_RATE", "unlimited")
+            .env("FINSPACE_RESET_RECIPIENTS_FILE", "keys.txt")
+            .env("FINSPACE_RESET_EXCLUDE", "vip.csv")
+            .args(flags);
+        command
+    };
+    let ran = |command: &mut Command| Ran::of(command.output().unwrap());
+    // A list on the command line adds to the site's: nobody is left unprotected.
+    ran(run(&["-o", "out.csv.age", "--exclude", "more.csv"]).env("FINSPACE_RESET_RATE", "")).expect(0);
+    let reset: Vec<String> = simulator.seen().users.keys().cloned().collect();
+    assert_eq!(reset, ["user-0001", "user-0004"]);
+    let opened = room.run(&["decrypt", "out.csv.age", "-i", "key.txt", "-o", "-"]).expect(0).stdout;
+    assert_eq!(Table::parse(opened.as_bytes()).count("succeeded"), 2);
+    // A name that says plain stays plain, and a flag beats its variable.
+    ran(&mut run(&["-o", "out.csv", "--batch", "again"])).expect(0);
+    assert_eq!(room.table("out.csv").count("succeeded"), 3);
+    let nowhere = format!("http://127.0.0.1:{}", closed_port());
+    ran(&mut run(&["-o", "x.csv", "--batch", "third", "--endpoint-url", &nowhere])).expect(3);
+    ran(run(&["-o", "x.csv"]).env("FINSPACE_RESET_RATE", "fast")).expect(2).says("FINSPACE_RESET_RATE is \"fast\"");
+    ran(run(&["-o", "x.csv"]).env("FINSPACE_RESET_EXCLUDE", "none.csv")).expect(2).says("none.csv");
+}
+
+#[test]
+fn an_appended_n_sends_nothing() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    room.roster("users.csv", 2);
+    Ran::of(room.job(&simulator, &["users.csv", "-o", "out.csv", "-n"]).output().unwrap()).expect(0);
+    Ran::of(room.unasked(&simulator, &["users.csv", "-o", "out.csv", "--confirm", "other", "-n"]).output().unwrap())
+        .expect(0);
+    assert_eq!(simulator.requests(), 0);
 }
 
 #[test]

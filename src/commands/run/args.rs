@@ -1,11 +1,13 @@
 //! The flags of `run`.
 
+#![allow(clippy::doc_markdown, reason = "the docs of flags are the help, and people read no backticks there")]
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
-use crate::commands::args::{AwsArgs, LogFormat, StateArgs, delimiter, duration};
+use crate::commands::args::{AwsArgs, LogFormat, StateArgs, delimiter, duration, whole};
 use crate::engine::dispatch::limits::MaxFailures;
 use crate::engine::dispatch::pacer::Rate;
 use crate::model::BatchName;
@@ -23,7 +25,7 @@ pub(crate) struct RunArgs {
     /// Encrypt to this age, SSH or plugin public key; repeatable
     #[arg(short, long, value_name = "KEY", help_heading = "Encryption")]
     pub recipient: Vec<String>,
-    /// Encrypt to the public keys in FILE, one a line; repeatable
+    /// Encrypt to the public keys in FILE, one a line; repeatable [env for .csv.age: FINSPACE_RESET_RECIPIENTS_FILE]
     #[arg(short = 'R', long, value_name = "FILE", help_heading = "Encryption", value_hint = ValueHint::FilePath)]
     pub recipients_file: Vec<PathBuf>,
     /// Encrypt with a passphrase, asked on the terminal
@@ -48,27 +50,27 @@ pub(crate) struct RunArgs {
     /// Name of the batch; the same name continues it [default: a digest of the user IDs]
     #[arg(long, value_name = "NAME", help_heading = "Roster")]
     pub batch: Option<BatchName>,
-    /// CSV of users never to touch; repeatable
+    /// CSV of users never to touch; repeatable [env, always added: FINSPACE_RESET_EXCLUDE]
     #[arg(long, value_name = "FILE", help_heading = "Roster", value_hint = ValueHint::FilePath)]
     pub exclude: Vec<PathBuf>,
     /// Reset only the first N users still to do; the rest stay pending
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Roster")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64, 1, { u64::MAX }>, allow_negative_numbers = true, help_heading = "Roster")]
     pub limit: Option<u64>,
 
-    /// Requests a second at most: 5, 0.5, 30/m, unlimited
-    #[arg(long, value_name = "N", default_value = "5", help_heading = "Pace")]
-    pub rate: Rate,
+    /// Requests a second at most: 5, 0.5, 30/m, unlimited [env: FINSPACE_RESET_RATE] [default: 5]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Pace")]
+    pub rate: Option<Rate>,
     /// Requests in flight at most
-    #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=4096), help_heading = "Pace")]
+    #[arg(long, value_name = "N", default_value = "16", value_parser = whole::<u16, 1, 4096>, allow_negative_numbers = true, help_heading = "Pace")]
     pub concurrency: u16,
     /// Tries for one user
-    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Pace")]
+    #[arg(long, value_name = "N", default_value = "8", value_parser = whole::<u32, 1, 1000>, allow_negative_numbers = true, help_heading = "Pace")]
     pub max_attempts: u32,
     /// Stop past this many failed users, or this percentage
-    #[arg(long, value_name = "N|P%", help_heading = "Pace")]
+    #[arg(long, value_name = "N|P%", allow_negative_numbers = true, help_heading = "Pace")]
     pub max_failures: Option<MaxFailures>,
     /// Stop cleanly after this long (45m, 2h)
-    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Pace")]
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true, help_heading = "Pace")]
     pub deadline: Option<Duration>,
 
     /// First ask FinSpace (read only) whether each user exists and is enabled
@@ -77,8 +79,8 @@ pub(crate) struct RunArgs {
     /// With --check-users: reset superusers as well, instead of leaving them out
     #[arg(long, requires = "check_users", help_heading = "Safety")]
     pub include_superusers: bool,
-    /// Preview: send no reset
-    #[arg(long, help_heading = "Safety")]
+    /// Preview: send no reset, whatever else is asked for
+    #[arg(short = 'n', long, help_heading = "Safety")]
     pub dry_run: bool,
     /// Go without asking
     #[arg(short, long, help_heading = "Safety", conflicts_with = "confirm")]
@@ -89,7 +91,7 @@ pub(crate) struct RunArgs {
     /// Run against the embedded simulator
     #[arg(long, help_heading = "Safety", conflicts_with_all = ["endpoint_url", "environment_id"])]
     pub simulate: bool,
-    /// Close the batch after publishing, whatever failed
+    /// Close the batch after publishing, whatever failed, unless somebody is pending or unknown
     #[arg(long, help_heading = "Safety")]
     pub close: bool,
 
@@ -105,7 +107,7 @@ pub(crate) struct RunArgs {
     /// Log more: users that fail (-v), every answer (-vv)
     #[arg(short, long, action = ArgAction::Count, help_heading = "Display")]
     pub verbose: u8,
-    /// Print nothing but errors
+    /// Print nothing if everything succeeds
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Display")]
     pub quiet: bool,
 

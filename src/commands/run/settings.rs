@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::RunArgs;
 use super::args::ProgressMode;
 use crate::commands::args::connection;
+use crate::commands::environment;
 use crate::commands::error::SettingsError;
 use crate::engine::dispatch::limits::MaxFailures;
 use crate::engine::dispatch::pacer::Rate;
@@ -125,7 +126,11 @@ impl RunSettings {
     ///
     /// # Errors
     /// They don't go together.
-    pub(crate) fn check(args: RunArgs, stdout_is_terminal: bool) -> Result<Self, SettingsError> {
+    pub(crate) fn check(mut args: RunArgs, stdout_is_terminal: bool) -> Result<Self, SettingsError> {
+        args.exclude = environment::exclude(args.exclude);
+        if !args.simulate {
+            args.aws.endpoint_url = environment::endpoint_url(args.aws.endpoint_url.take())?;
+        }
         check_standard_input(&args)?;
         if args.summary.as_deref() == Some(Path::new("-")) {
             return Err(SettingsError::SummaryToStdout);
@@ -134,7 +139,7 @@ impl RunSettings {
             Some(file) => Some(Passphrase::File(file)),
             None => args.passphrase.then_some(Passphrase::Terminal),
         };
-        let output = Output {
+        let mut output = Output {
             destination: args
                 .output
                 .map(|path| if path.as_os_str() == "-" { Destination::Stdout } else { Destination::File(path) }),
@@ -143,6 +148,9 @@ impl RunSettings {
             passphrase,
             armor: args.armor,
         };
+        if !output.is_encrypted() && output.may_be_encrypted() {
+            output.recipients_files.extend(environment::recipients_file());
+        }
         output.check(stdout_is_terminal)?;
         Ok(Self {
             inputs: Inputs {
@@ -159,7 +167,7 @@ impl RunSettings {
             output,
             service: Service { simulate: args.simulate, connection: connection(&args.aws) },
             sending: Sending {
-                rate: args.rate,
+                rate: environment::rate(args.rate)?,
                 concurrency: usize::from(args.concurrency),
                 max_attempts: args.max_attempts,
                 max_failures: args.max_failures,
@@ -231,6 +239,15 @@ impl Output {
             return Err(SettingsError::ArmorAlone);
         }
         Ok(())
+    }
+
+    /// Returns true if the name leaves it open or says that it is encrypted.
+    fn may_be_encrypted(&self) -> bool {
+        match &self.destination {
+            Some(Destination::File(path)) => kind(path) == Some(Kind::Encrypted),
+            Some(Destination::Stdout) => false,
+            None => true,
+        }
     }
 
     fn is_encrypted(&self) -> bool {

@@ -55,7 +55,7 @@ impl FromStr for MaxFailures {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "a number of users (10) or a percentage (5%)".to_owned();
+        let wrong = || "a number of users (10) or a percentage below 100 (5%)".to_owned();
         match text.strip_suffix('%') {
             Some(percent) => match percent.parse::<f64>() {
                 Ok(percent) if (0.0..100.0).contains(&percent) => Ok(Self::Percent(percent)),
