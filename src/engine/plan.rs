@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::engine::dispatch::pacer::Rate;
 use crate::engine::fingerprint::FingerprintError;
-use crate::engine::ledger::{Ledger, LedgerError, NewRow, RowKind};
+use crate::engine::ledger::{Ledger, LedgerError, Lookup, NewRow, RowKind};
 use crate::engine::roster::{Request, Roster, Row, RowIssue};
 use crate::model::{Counts, InputError, Standing, digest_of, hex};
 
@@ -196,8 +196,9 @@ impl Plan {
             }
             _ => {
                 plan.counts = Counts::default();
+                let mut lookup = ledger.map(Ledger::lookup).transpose()?;
                 for row in roster.rows()? {
-                    plan.take(&new_row(row?, excluded), ledger)?;
+                    plan.take(&new_row(row?, excluded), lookup.as_mut())?;
                 }
             }
         }
@@ -205,9 +206,9 @@ impl Plan {
         Ok(plan)
     }
 
-    fn take(&mut self, row: &NewRow, ledger: Option<&Ledger>) -> Result<(), PlanError> {
-        let standing = match (&row.user_id, ledger) {
-            (Some(id), Some(ledger)) if row.kind != RowKind::Duplicate => ledger.standing(id)?,
+    fn take(&mut self, row: &NewRow, lookup: Option<&mut Lookup<'_>>) -> Result<(), PlanError> {
+        let standing = match (&row.user_id, lookup) {
+            (Some(id), Some(lookup)) if row.kind != RowKind::Duplicate => lookup.of(id)?,
             _ => Standing::default(),
         };
         self.counts.add(row.kind, standing);

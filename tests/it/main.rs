@@ -20,6 +20,8 @@ mod json_fields;
 mod keys;
 mod ledgers;
 mod machines;
+mod memory;
+mod other_batches;
 mod ownership;
 mod pace;
 mod packaging;

@@ -13,7 +13,7 @@ use crate::commands::error::{CheckError, Error};
 use crate::engine::dispatch::ask::{Inquiry, ask};
 use crate::engine::dispatch::pacer::Pacer;
 use crate::engine::dispatch::stop::StopReason;
-use crate::engine::ledger::Ledger;
+use crate::engine::ledger::{Ledger, Lookup};
 use crate::engine::roster::{Request, Row};
 use crate::model::{InputError, Status};
 use crate::service::finspace::UserFacts;
@@ -46,7 +46,7 @@ pub(crate) async fn check(
     let sending = &job.settings.sending;
     let mut check = Check {
         job,
-        ledger,
+        lookup: ledger.map(Ledger::lookup).transpose()?,
         rows: Box::new(job.roster.rows()?.fuse()),
         left: sending.limit.unwrap_or(u64::MAX),
         include_superusers: sending.include_superusers,
@@ -67,7 +67,7 @@ pub(crate) async fn check(
 
 struct Check<'a> {
     job: &'a Job,
-    ledger: Option<&'a Ledger>,
+    lookup: Option<Lookup<'a>>,
     rows: Box<dyn Iterator<Item = Result<Row, InputError>> + 'a>,
     /// Users that `--limit` still lets through.
     left: u64,
@@ -96,13 +96,13 @@ impl Inquiry for Check<'_> {
             if self.job.excluded.contains_key(&user_id) {
                 continue;
             }
-            let (done, in_doubt) = match self.ledger {
-                Some(ledger) => (ledger.standing(&user_id)?.status == Status::Succeeded, ledger.is_in_doubt(&user_id)?),
-                None => (false, false),
+            let status = match &mut self.lookup {
+                Some(lookup) => lookup.of(&user_id)?.status,
+                None => Status::Pending,
             };
-            if !done {
+            if status != Status::Succeeded {
                 self.left -= 1;
-                return Ok(Some(Question { user_id, line, in_doubt }));
+                return Ok(Some(Question { user_id, line, in_doubt: status == Status::Unknown }));
             }
         }
         Ok(None)

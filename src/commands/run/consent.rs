@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use super::job::Job;
+use super::other_batches::remarks;
 use super::prepare::Ready;
 use super::settings::{Consent, somebody_is_there};
 use crate::commands::error::Error;
@@ -35,8 +36,9 @@ pub(super) fn ask(ready: &Ready, printer: &Printer) -> Result<(), Error> {
     }
     printer.note(describe(job, plan).trim_end());
     let users = plan.to_reset;
+    let again = if job.elsewhere.is_empty() { "" } else { ", some of them one that was reset within a week" };
     let question = format!(
-        "{} of {} will lose their old password at once. Type {users} to go on: ",
+        "{} of {} will lose their old password at once{again}. Type {users} to go on: ",
         counted(users, "user"),
         job.target
     );
@@ -60,6 +62,9 @@ pub(super) fn describe(job: &Job, plan: &Plan) -> String {
         line("in doubt", format!("{unknown} of an earlier run, tried first"));
     }
     line("already done", succeeded.to_string());
+    for (at, remark) in remarks(&job.elsewhere).into_iter().enumerate() {
+        line(if at == 0 { "again" } else { "" }, remark);
+    }
     let mut special = |name: &str, count: u64, issues: &[RowIssue]| {
         line(name, count.to_string());
         for issue in issues {

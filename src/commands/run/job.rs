@@ -11,6 +11,7 @@ use super::simulate::{self, EmbeddedSimulator};
 use crate::commands::error::Error;
 use crate::engine::dispatch::limits::Bounds;
 use crate::engine::fingerprint::{Binding, Fingerprint};
+use crate::engine::ledger::guard::Overlap;
 use crate::engine::ledger::state_dir::{self, Lock, StateDir};
 use crate::engine::ledger::{Due, Ledger, LedgerPaths, Whose};
 use crate::engine::plan::{Excluded, Plan, Scope, exclusion_key, roster_key};
@@ -55,6 +56,8 @@ pub(crate) struct Job {
     pub output: Option<PathBuf>,
     /// The identity that signs; empty where nothing is to be sent.
     pub identity: String,
+    /// Other batches that have reset users to do, of a batch that resets them again.
+    pub elsewhere: Vec<Overlap>,
 }
 
 impl Job {
@@ -85,6 +88,7 @@ impl Job {
             encryption,
             output,
             identity,
+            elsewhere: Vec::new(),
         })
     }
 
@@ -172,12 +176,16 @@ impl Job {
                 "check users {}, superusers {}, environment {environment}",
                 sending.check_users, sending.include_superusers
             ),
-            progress: format!(
-                "{}, limit {}",
-                serde_json::to_string(&plan.counts).unwrap_or_default(),
-                sending.limit.unwrap_or(0)
-            ),
+            progress: self.progress(plan),
         }
+    }
+
+    /// Returns where the users stand: here, and in the batches that reset them before.
+    fn progress(&self, plan: &Plan) -> String {
+        let counts = serde_json::to_string(&plan.counts).unwrap_or_default();
+        let limit = self.settings.sending.limit.unwrap_or(0);
+        let elsewhere = self.elsewhere.iter().map(|overlap| format!(", {} by {}", overlap.users, overlap.batch));
+        format!("{counts}, limit {limit}{}", elsewhere.collect::<String>())
     }
 
     /// Returns the name of a plan of this job.

@@ -1,40 +1,65 @@
 //! The guard across batches: an unnamed batch touches nobody whom another batch
-//! of the same target reset while that password lives.
+//! of the same target reset while that password lives, and a named one says so.
 
 use super::job::Job;
 use crate::commands::error::Error;
-use crate::engine::ledger::guard::{self, Roll};
+use crate::engine::ledger::guard::{Others, Overlap, Roll};
 use crate::engine::ledger::{Ledger, RowKind};
 use crate::engine::plan::new_row;
 use crate::model::{PASSWORD_LIFE, Status};
 use crate::ui::Printer;
 
-/// Refuses an unnamed batch whose users another batch has reset.
+/// The number of batches that are told.
+const TOLD: usize = 3;
+
+/// Refuses an unnamed batch whose users another batch has reset. Returns those
+/// batches for a named one, told.
 ///
 /// # Errors
 /// There are such users, or the roster or the state folder can't be read.
-pub(super) fn check(job: &Job, ledger: Option<&Ledger>, printer: &Printer) -> Result<(), Error> {
-    if job.settings.batch.is_some() || job.settings.service.simulate {
-        return Ok(());
+pub(super) fn check(job: &Job, ledger: Option<&Ledger>, printer: &Printer) -> Result<Vec<Overlap>, Error> {
+    if job.settings.service.simulate {
+        return Ok(Vec::new());
     }
-    if job.state.batches()?.iter().all(|batch| *batch == job.batch) {
-        return Ok(());
+    let others = Others::find(&job.state, &job.target, &job.batch, PASSWORD_LIFE)?;
+    let roll = if others.is_empty() { Roll::default() } else { roll(job, ledger)? };
+    let found = others.look(roll);
+    for error in &found.unread {
+        printer.note(format!("not looked into for users who were reset before: {error}"));
     }
+    if job.settings.batch.is_none() {
+        found.refuse()?;
+        return Ok(Vec::new());
+    }
+    for remark in remarks(&found.overlaps) {
+        printer.note(format!("{remark}; batch {} resets them again", job.batch));
+    }
+    Ok(found.overlaps)
+}
+
+/// Returns what is to be told of users whom other batches have reset.
+pub(super) fn remarks(elsewhere: &[Overlap]) -> Vec<String> {
+    let mut remarks: Vec<String> = elsewhere.iter().take(TOLD).map(Overlap::remark).collect();
+    if elsewhere.len() > TOLD {
+        remarks.push(format!("and {} more batches have reset some of them", elsewhere.len() - TOLD));
+    }
+    remarks
+}
+
+/// The users to do.
+fn roll(job: &Job, ledger: Option<&Ledger>) -> Result<Roll, Error> {
     let mut roll = Roll::default();
+    let mut lookup = ledger.map(Ledger::lookup).transpose()?;
     for row in job.roster.rows()? {
         let row = new_row(row?, &job.excluded);
         let (RowKind::User, Some(id)) = (row.kind, &row.user_id) else { continue };
-        let done = match ledger {
-            Some(ledger) => ledger.standing(id)?.status == Status::Succeeded,
+        let done = match &mut lookup {
+            Some(lookup) => lookup.of(id)?.status == Status::Succeeded,
             None => false,
         };
         if !done {
             roll.add(id);
         }
     }
-    let found = guard::look(&job.state, &job.target, &job.batch, roll, PASSWORD_LIFE)?;
-    for error in &found.unread {
-        printer.note(format!("not looked into for users who were reset before: {error}"));
-    }
-    Ok(found.refuse()?)
+    Ok(roll)
 }

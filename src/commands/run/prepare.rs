@@ -61,7 +61,7 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
     if closed_at.is_none() {
         // Before the output: where both are in the way, this is the one that matters.
         if plan.to_reset > 0 {
-            other_batches::check(&job, ledger.as_ref(), printer)?;
+            job.elsewhere = other_batches::check(&job, ledger.as_ref(), printer)?;
         }
         if let Some(path) = &job.output {
             let free = results::check(path, Replaces::Batch(&|digest| job.whose(ledger.as_ref(), digest)));

@@ -97,10 +97,11 @@ fn write(job: &Job, ledger: Option<&Ledger>, output: &mut dyn Write) -> Result<(
     let table = Table { header: job.roster.header(), target: &job.target, batch: &job.batch, name };
     let mut csv = csv::Writer::from_writer(output);
     write_header(&mut csv, &table).map_err(failed)?;
+    let mut lookup = ledger.map(Ledger::lookup).transpose()?;
     for row in job.roster.rows()? {
         let row = new_row(row?, &job.excluded);
-        let standing = match (&row.user_id, ledger) {
-            (Some(id), Some(ledger)) => ledger.standing(id)?,
+        let standing = match (&row.user_id, &mut lookup) {
+            (Some(id), Some(lookup)) => lookup.of(id)?,
             _ => crate::model::Standing::default(),
         };
         let note = row.note.map_or_else(|| "preview: no request was sent".into(), |note| format!("preview: {note}"));

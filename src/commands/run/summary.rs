@@ -8,11 +8,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::job::Job;
+use super::other_batches::remarks;
 use super::prepare::Ready;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::engine::dispatch::pacer::rounded;
 use crate::engine::ledger::Doubt;
+use crate::engine::ledger::guard::Overlap;
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError};
 use crate::engine::roster::ListReport;
@@ -68,6 +70,8 @@ pub(super) struct Summary {
     pub limited: bool,
     /// The share of each exclude list that the roster knows.
     pub exclude_lists: Vec<ListReport>,
+    /// Other batches that had reset users to do.
+    pub elsewhere: Vec<Overlap>,
 }
 
 #[derive(Serialize)]
@@ -91,6 +95,8 @@ struct Json<'a> {
     closed: bool,
     kept_open_because: Option<&'a str>,
     exclude_lists: &'a [ListReport],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    reset_elsewhere: &'a [Overlap],
 }
 
 #[derive(Serialize)]
@@ -147,6 +153,7 @@ impl Summary {
             kept_open: None,
             limited: job.settings.sending.limit.is_some(),
             exclude_lists: job.exclude_lists.clone(),
+            elsewhere: job.elsewhere.clone(),
         }
     }
 
@@ -207,6 +214,7 @@ impl Summary {
             closed: self.closed,
             kept_open_because: self.kept_open.as_deref(),
             exclude_lists: &self.exclude_lists,
+            reset_elsewhere: &self.elsewhere,
         };
         write(path, &json)
     }
@@ -241,6 +249,7 @@ impl Summary {
         if reset_again > 0 {
             lines.push(format!("reset again: {reset_again} (an answer was lost and its token had expired)"));
         }
+        lines.extend(remarks(&self.elsewhere));
         if self.tally.requests > 0 {
             let mut line = format!(
                 "{} requests in {}, {:.1}/s of {}",
@@ -342,7 +351,7 @@ pub(super) fn write_interrupted(path: &Path, signal: Signal, text: &str) -> Resu
 /// It can't be written.
 pub(super) fn write_plan(path: &Path, ready: &Ready, exit: Exit) -> Result<(), Error> {
     let Ready { job, plan, missing, .. } = ready;
-    let json = serde_json::json!({
+    let mut json = serde_json::json!({
         "schema": PLAN_SCHEMA,
         "exit_code": exit.code(),
         "plan": job.fingerprint(plan).to_string(),
@@ -359,6 +368,9 @@ pub(super) fn write_plan(path: &Path, ready: &Ready, exit: Exit) -> Result<(), E
         "seconds": plan.duration(job.settings.sending.rate).map(|time| time.as_secs_f64().round()),
         "made_at": Millis::now().to_string(),
     });
+    if !job.elsewhere.is_empty() {
+        json["reset_elsewhere"] = serde_json::json!(job.elsewhere);
+    }
     write(path, &json)
 }
 

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::state_dir::{StateDir, StateError};
@@ -62,16 +63,33 @@ fn split(entry: &[u8]) -> (u64, UserNumber) {
 }
 
 /// Users of a roster whom another batch has reset.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Overlap {
     /// The other batch.
     pub batch: String,
     /// The number of users that it has reset, or may have.
     pub users: u64,
     /// One of them.
+    #[serde(skip)]
     pub example: String,
     /// The time of the last of these resets.
+    #[serde(rename = "last_at", serialize_with = "as_text")]
     pub latest: Millis,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn as_text<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+impl Overlap {
+    /// Returns what is to be told of users who will be reset all the same.
+    pub(crate) fn remark(&self) -> String {
+        format!(
+            "{} of the users to do were reset by batch {} before, the last at {} ({:?} is one of them)",
+            self.users, self.batch, self.latest, self.example
+        )
+    }
 }
 
 /// A roster whose users another batch has reset.
@@ -108,43 +126,90 @@ impl Found {
     ///
     /// # Errors
     /// Another batch has reset some.
-    pub(crate) fn refuse(mut self) -> Result<(), ResetElsewhere> {
-        self.overlaps.sort_by_key(|overlap| overlap.users);
-        match self.overlaps.pop() {
-            Some(first) => Err(ResetElsewhere { first, others: self.overlaps.len() }),
+    pub(crate) fn refuse(self) -> Result<(), ResetElsewhere> {
+        let mut overlaps = self.overlaps.into_iter();
+        match overlaps.next() {
+            Some(first) => Err(ResetElsewhere { first, others: overlaps.len() }),
             None => Ok(()),
         }
     }
 }
 
-/// Looks into the ledgers of all other batches of `target` for users of the roll
-/// whose reset is younger than `life`. Users in doubt, or claimed by a run, count
-/// as reset.
-///
-/// # Errors
-/// The state folder can't be read.
-pub(crate) fn look(
-    state: &StateDir,
-    target: &Target,
-    own: &BatchName,
-    mut roll: Roll,
-    life: Duration,
-) -> Result<Found, StateError> {
-    roll.sort();
-    let mut found = Found::default();
-    let since = Millis(Millis::now().0.saturating_sub(i64::try_from(life.as_millis()).unwrap_or(i64::MAX)));
-    for batch in state.batches()?.into_iter().filter(|batch| batch != own) {
-        match Ledger::glance(&LedgerPaths::new(state.folder(), &batch)).and_then(|ledger| {
-            if ledger.target()? == target.to_string() { ledger.reset_since(since, &roll) } else { Ok(None) }
-        }) {
-            Ok(overlap) => found.overlaps.extend(overlap),
-            Err(error) => found.unread.push(error),
+/// The other batches of a target that did something within the life of a
+/// password: those in which users of a roster may be found.
+pub(crate) struct Others<'a> {
+    state: &'a StateDir,
+    since: Millis,
+    batches: Vec<BatchName>,
+    unread: Vec<LedgerError>,
+}
+
+impl<'a> Others<'a> {
+    /// Finds the batches of `target` besides `own` that did something within `life`.
+    ///
+    /// # Errors
+    /// The state folder can't be read.
+    pub(crate) fn find(
+        state: &'a StateDir,
+        target: &Target,
+        own: &BatchName,
+        life: Duration,
+    ) -> Result<Self, StateError> {
+        let since = Millis(Millis::now().0.saturating_sub(i64::try_from(life.as_millis()).unwrap_or(i64::MAX)));
+        let mut others = Self { state, since, batches: Vec::new(), unread: Vec::new() };
+        for batch in state.batches()?.into_iter().filter(|batch| batch != own) {
+            let recent = others
+                .open(&batch)
+                .and_then(|ledger| Ok(ledger.target()? == target.to_string() && ledger.is_used_since(since)?));
+            match recent {
+                Ok(true) => others.batches.push(batch),
+                Ok(false) => {}
+                Err(error) => others.unread.push(error),
+            }
         }
+        Ok(others)
     }
-    Ok(found)
+
+    /// Returns true if nobody needs to be looked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// Looks for the users of the roll. Users in doubt, or claimed by a run, count
+    /// as reset.
+    pub(crate) fn look(self, mut roll: Roll) -> Found {
+        roll.sort();
+        let mut found = Found::default();
+        for batch in &self.batches {
+            match self.open(batch).and_then(|ledger| ledger.reset_since(self.since, &roll)) {
+                Ok(overlap) => found.overlaps.extend(overlap),
+                Err(error) => found.unread.push(error),
+            }
+        }
+        found.overlaps.sort_by_key(|overlap| std::cmp::Reverse(overlap.users));
+        found.unread.extend(self.unread);
+        found
+    }
+
+    fn open(&self, batch: &BatchName) -> Result<Ledger, LedgerError> {
+        Ledger::glance(&LedgerPaths::new(self.state.folder(), batch))
+    }
 }
 
 impl Ledger {
+    /// Returns true if anything happened in this batch since then.
+    fn is_used_since(&self, since: Millis) -> Result<bool, LedgerError> {
+        // Nothing is younger than the newest of these, which are quickly asked.
+        let newest = self.db.query_row(
+            "SELECT max(at) FROM (SELECT max(started_at) at FROM runs UNION ALL SELECT max(ended_at) FROM runs
+             UNION ALL SELECT max(at) FROM paces UNION ALL SELECT max(at) FROM claims
+             UNION ALL SELECT max(at) FROM publications)",
+            [],
+            |row| row.get::<_, Option<i64>>(0),
+        );
+        Ok(newest.map_err(|error| self.error(error))?.is_some_and(|at| Millis(at) >= since))
+    }
+
     /// Returns the users of the roll whom this batch has reset since then, or may
     /// have.
     fn reset_since(&self, since: Millis, roll: &Roll) -> Result<Option<Overlap>, LedgerError> {
@@ -152,17 +217,6 @@ impl Ledger {
     }
 
     fn overlap(&self, since: Millis, roll: &Roll) -> rusqlite::Result<Option<Overlap>> {
-        // Nothing is younger than the newest of these, which are quickly asked.
-        let newest: Option<i64> = self.db.query_row(
-            "SELECT max(at) FROM (SELECT max(started_at) at FROM runs UNION ALL SELECT max(ended_at) FROM runs
-             UNION ALL SELECT max(at) FROM paces UNION ALL SELECT max(at) FROM claims
-             UNION ALL SELECT max(at) FROM publications)",
-            [],
-            |row| row.get(0),
-        )?;
-        if newest.is_none_or(|at| Millis(at) < since) {
-            return Ok(None);
-        }
         let mut overlap = Overlap { batch: self.batch.clone(), users: 0, example: String::new(), latest: since };
         let mut standing = self
             .db
@@ -292,7 +346,8 @@ mod tests {
         std::fs::write(folder.path().join("broken.ledger"), "no ledger").unwrap();
 
         let own: BatchName = "own".parse().unwrap();
-        let found = |ids: &[&str], own: &BatchName| look(&state, &target, own, roll(ids), PASSWORD_LIFE).unwrap();
+        let others = |own: &BatchName| Others::find(&state, &target, own, PASSWORD_LIFE).unwrap();
+        let found = |ids: &[&str], own: &BatchName| others(own).look(roll(ids));
         let all = found(&["eve", "ann", "bob", "cyd", "dan", "zoe"], &own);
         assert_eq!(all.overlaps.len(), 1, "{all:?}");
         assert_eq!((all.overlaps[0].batch.as_str(), all.overlaps[0].users), ("there", 3));
@@ -322,7 +377,7 @@ mod tests {
         let mut roll = Roll::default();
         (0..1_000_000).for_each(|user| roll.add(&format!("other-{user:07}")));
         println!("roll: {:?}", started.elapsed());
-        let found = look(&state, &target, &"own".parse().unwrap(), roll, PASSWORD_LIFE).unwrap();
+        let found = Others::find(&state, &target, &"own".parse().unwrap(), PASSWORD_LIFE).unwrap().look(roll);
         println!("all: {:?}", started.elapsed());
         assert!(found.overlaps.is_empty() && found.unread.is_empty());
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::engine::ledger::vault::Vault;
-use crate::model::{BatchName, Millis, Outcome, Standing, Status, Target, UserNumber};
+use crate::model::{BatchName, Millis, Outcome, Status, Target};
 use crate::process::{failpoint, files};
 
 mod close;
@@ -25,6 +25,7 @@ pub(crate) mod guard;
 mod handover;
 mod history;
 mod import;
+mod lookup;
 mod queue;
 mod read;
 mod recover;
@@ -43,6 +44,7 @@ pub(crate) use history::Activity;
 #[allow(unused_imports, reason = "a run records its facts in its next change")]
 pub(crate) use history::fact;
 pub(crate) use import::NewRow;
+pub(crate) use lookup::Lookup;
 pub(crate) use read::{Doubt, LedgerRow, Publication, RunRecord};
 pub(crate) use writer::{Claim, Event, PaceSample, Writer};
 
@@ -312,35 +314,6 @@ impl Ledger {
                 .execute(params![outcome.number, sealed])?;
         }
         Ok(())
-    }
-
-    /// Returns a user's standing.
-    ///
-    /// # Errors
-    /// The ledger can't be read.
-    pub(crate) fn standing(&self, user_id: &str) -> Result<Standing, LedgerError> {
-        let earlier = self.earlier_seq()?;
-        let find = || -> rusqlite::Result<Standing> {
-            let number: Option<UserNumber> = self
-                .db
-                .prepare_cached("SELECT n FROM users WHERE user_id = ?1")?
-                .query_row([user_id], |row| row.get(0))
-                .optional()?;
-            let Some(number) = number else { return Ok(Standing::default()) };
-            let newest: Option<(Status, bool, i64)> = self
-                .db
-                .prepare_cached("SELECT status, again, seq FROM outcomes WHERE n = ?1 ORDER BY seq DESC LIMIT 1")?
-                .query_row([number], |row| Ok((read::status(row, 0)?, row.get(1)?, row.get(2)?)))
-                .optional()?;
-            let (status, again, seq) = newest.unwrap_or_default();
-            let claimed: bool = self
-                .db
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM claims WHERE ?1 BETWEEN first AND last AND seq > ?2)")?
-                .query_row(params![number, seq], |row| row.get(0))?;
-            let status = if claimed { Status::Unknown } else { status };
-            Ok(Standing { status, again, earlier: seq <= earlier })
-        };
-        find().map_err(|error| self.error(error))
     }
 
     /// Makes sure that the ledger and its key still stand where they were opened.

@@ -5,28 +5,10 @@
 
 use std::time::Duration;
 
-use rusqlite::{CachedStatement, OptionalExtension};
-
-use super::{Ledger, LedgerError};
+use super::Ledger;
 use crate::model::{Millis, Outcome, Status, UserNumber};
 
 impl Ledger {
-    /// Returns true if a user may have been reset without an answer that is
-    /// recorded: one that is `unknown`, or that a killed run had claimed.
-    ///
-    /// # Errors
-    /// The ledger can't be read.
-    pub(crate) fn is_in_doubt(&self, user_id: &str) -> Result<bool, LedgerError> {
-        let text = "SELECT coalesce(o.status, 0) = 3 OR EXISTS (
-                 SELECT 1 FROM claims c WHERE u.n BETWEEN c.first AND c.last AND c.seq > coalesce(o.seq, -1))
-             FROM users u
-             LEFT JOIN outcomes o ON o.n = u.n AND o.seq = (SELECT max(seq) FROM outcomes WHERE n = u.n)
-             WHERE u.user_id = ?1";
-        let find = |mut find: CachedStatement<'_>| find.query_row([user_id], |row| row.get(0)).optional();
-        let found = self.db.prepare_cached(text).and_then(find);
-        Ok(found.map_err(|error| self.error(error))?.unwrap_or(false))
-    }
-
     /// Turns every claim that has no newer outcome into an `unknown` outcome.
     pub(super) fn recover_in_flight(&mut self, window: Duration) -> rusqlite::Result<u64> {
         struct Left {

@@ -1,0 +1,71 @@
+//! The guard across batches, where it does not refuse: a batch of a new name
+//! resets again whom another batch of the target reset, and says so.
+
+use crate::common::{Ran, Room, Simulator, on_a_terminal};
+use serde_json::Value;
+
+/// A room in which batch `first` has reset Ann and Bob a moment ago.
+fn after_a_first_batch(simulator: &Simulator) -> Room {
+    let room = Room::new();
+    room.write("users.csv", "user_id\nann\nbob\n");
+    room.reset(simulator, &["users.csv", "-o", "first.csv", "--batch", "first"]).expect(0);
+    room.write("users.csv", "user_id\nann\nbob\ncyd\n");
+    room
+}
+
+fn json(room: &Room, name: &str) -> Value {
+    serde_json::from_str(&room.read(name)).unwrap()
+}
+
+const TOLD: &str = "2 of the users to do were reset by batch first before, the last at 20";
+
+#[test]
+fn a_new_name_resets_them_again_and_says_so_from_the_preview_to_the_summary() {
+    let simulator = Simulator::start(&[]);
+    let room = after_a_first_batch(&simulator);
+    let command = &["users.csv", "-o", "out.csv", "--batch", "second", "--summary", "run.json"];
+    let preview = Ran::of(room.unasked(&simulator, command).arg("--dry-run").output().unwrap()).expect(0);
+    assert!(preview.stdout.contains(TOLD), "{preview}");
+    let elsewhere = &json(&room, "run.json")["reset_elsewhere"];
+    assert_eq!((&elsewhere[0]["batch"], &elsewhere[0]["users"]), (&"first".into(), &2.into()), "{elsewhere}");
+    std::fs::remove_file(room.path("run.json")).unwrap();
+    let (code, shown) = on_a_terminal(room.unasked(&simulator, command), &[("Type 3 to go on", "no")]);
+    assert_eq!(code, Some(2), "{shown}");
+    assert!(shown.contains("some of them one that was reset within a week. Type 3"), "{shown}");
+    let ran = room.reset(&simulator, command).expect(0);
+    let (note, summary) = ran.stderr.split_once("batch second: 3 rows, 3 reset").expect("a summary");
+    assert!(note.contains(TOLD) && note.contains("batch second resets them again"), "{ran}");
+    assert!(summary.contains(TOLD), "{ran}");
+    let elsewhere = &json(&room, "run.json")["reset_elsewhere"][0];
+    assert!(elsewhere["last_at"].as_str().is_some_and(|at| at.ends_with('Z')), "{elsewhere}");
+    assert_eq!(simulator.seen().twice(), ["ann", "bob"]);
+}
+
+#[test]
+fn a_plan_that_was_made_before_another_batch_reset_them_no_longer_holds() {
+    let (simulator, room) = (Simulator::start(&[]), Room::new());
+    room.write("users.csv", "user_id\nann\nbob\n");
+    let command = &["users.csv", "-o", "out.csv", "--batch", "second"];
+    let preview = Ran::of(room.unasked(&simulator, command).arg("--dry-run").output().unwrap()).expect(0);
+    let plan = preview.stdout.lines().find_map(|line| line.strip_prefix("plan")).unwrap().trim().to_owned();
+    assert!(!preview.stdout.contains("again"), "{preview}");
+    room.reset(&simulator, &["users.csv", "-o", "first.csv", "--batch", "first"]).expect(0);
+    let mut confirmed = room.unasked(&simulator, command);
+    let ran = Ran::of(confirmed.args(["--confirm", &plan]).output().unwrap()).expect(2);
+    ran.says("the progress changed");
+    assert_eq!(simulator.seen().twice(), [""; 0]);
+}
+
+#[test]
+fn where_nobody_is_reset_again_nothing_is_said() {
+    let simulator = Simulator::start(&[]);
+    let room = after_a_first_batch(&simulator);
+    room.write("users.csv", "user_id\ncyd\n");
+    let command = &["users.csv", "-o", "out.csv", "--batch", "second", "--summary", "run.json"];
+    // Of a batch that goes on, whom it has reset itself is nobody to be told of.
+    for _ in 0..2 {
+        let ran = room.reset(&simulator, command).expect(0);
+        assert!(!ran.stderr.contains("before, the last at"), "{ran}");
+        assert_eq!(json(&room, "run.json")["reset_elsewhere"], Value::Null);
+    }
+}
