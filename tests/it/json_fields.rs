@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::common::{Room, Simulator};
+use crate::common::{Room, Simulator, Table};
 
 /// Adds the fields of a value: `counts.rows`, `causes[].users`.
 fn fields(value: &Value, name: &str, found: &mut BTreeSet<String>) {
@@ -49,18 +49,29 @@ fn every_field_is_in_the_readme() {
     room.run(&["keygen", "-o", "key.txt"]).expect(0);
     let key = room.read("key.txt").lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
     room.write("keys.csv", format!("boss,recipient\nlee,{key}\n"));
-    let command = &["users.csv", "-o", "out.csv", "--exclude", "keep.csv", "--summary"];
+    let command = &["users.csv", "--exclude", "keep.csv", "--summary"];
     let run = |flags: &[&str]| room.reset(&simulator, &[&command[..], flags].concat());
-    run(&["run.json"]).expect(1);
+    run(&["run.json", "-o", "out.csv"]).expect(1);
     let handover =
         ["handover", "out.csv", "--by", "boss", "--keys", "keys.csv", "-o", "handed", "--state-dir", "state"];
     room.run(&handover).expect(0);
-    let mut plan = room.unasked(&simulator, &[&command[..], &["plan.json", "--dry-run"]].concat());
+    let mut plan = room.unasked(&simulator, &[&command[..], &["plan.json", "-o", "out.csv", "--dry-run"]].concat());
     assert!(plan.output().unwrap().status.success());
-    run(&["refused.json", "--no-headers", "--id-column", "9"]).expect(2);
+    run(&["refused.json", "-o", "out.csv", "--no-headers", "--id-column", "9"]).expect(2);
     let json = |name: &str| serde_json::from_str::<Value>(&room.read(name)).unwrap();
     let status = room.run(&["status", "--state-dir", "state", "--format", "json"]).expect(0).stdout;
+    let batch = room.batch();
+    let report = |format: &str| {
+        let flags = ["report", &batch, "-o", "-", "--state-dir", "state", "--format", format];
+        room.run(&flags).expect(0).stdout
+    };
+    // Slow enough for a line of progress.
+    let logged = ["log.json", "--batch", "logged", "-o", "logged.csv", "-vv", "--log-format", "json", "--rate", "5/m"];
+    let log = run(&logged).expect(1);
+    let lines = log.stderr.lines().map(|line| serde_json::from_str(line).unwrap());
     let kinds = [
+        ("report", vec![serde_json::from_str(&report("json")).unwrap()]),
+        ("log", lines.collect()),
         ("summary", vec![json("run.json"), json("refused.json")]),
         ("plan", vec![json("plan.json")]),
         ("status", vec![serde_json::from_str(&status).unwrap()]),
@@ -75,4 +86,7 @@ fn every_field_is_in_the_readme() {
         }
         assert_eq!(told[kind], found, "{kind}");
     }
+    let columns: BTreeSet<String> = Table::parse(report("csv").as_bytes()).header.into_iter().collect();
+    let users = told["report"].iter().filter_map(|field| field.strip_prefix("users[].")).map(str::to_owned);
+    assert_eq!(columns, users.collect());
 }

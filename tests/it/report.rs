@@ -25,7 +25,7 @@ fn the_page_tells_who_what_when_and_what_is_left() {
         "batch leavers",
         "access key AKIASIMULATEDSUPERUSER",
         simulator.endpoint.as_str(),
-        "<dt>reset</dt><dd>2</dd>",
+        "<dt>succeeded</dt><dd>2</dd>",
         "<dt>failed</dt><dd>3</dd>",
         "<code>ResourceNotFoundException</code>",
         "3, 7, 8",

@@ -158,12 +158,13 @@ fn moment(at: Millis) -> String {
 fn counts(counts: Counts) -> Vec<(&'static str, u64)> {
     vec![
         ("rows", counts.rows),
-        ("reset", counts.succeeded),
+        ("succeeded", counts.succeeded),
         ("failed", counts.failed),
         ("unknown", counts.unknown),
         ("pending", counts.pending),
         ("invalid", counts.invalid),
-        ("duplicates", counts.duplicate),
+        ("duplicate", counts.duplicate),
+        ("earlier", counts.earlier),
         ("excluded", counts.excluded),
         ("reset again", counts.reset_again),
     ]
