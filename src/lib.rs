@@ -10,6 +10,7 @@
 //! ```
 //!
 //! `ARCHITECTURE.md` has the whole picture.
+#![cfg_attr(not(feature = "cognito"), allow(dead_code, reason = "the engine keeps what user pools need"))]
 
 mod awscli;
 mod commands;

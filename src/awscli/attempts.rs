@@ -76,7 +76,7 @@ fn told(failure: &Failure, target: &Target, user_id: &str, retries: Option<u32>)
         Target::Service { endpoint, .. } => {
             format!("{endpoint}/user/{}/password", utf8_percent_encode(user_id, PATH))
         }
-        Target::Simulated => target.to_string(),
+        Target::Simulated | Target::Pool { .. } => target.to_string(),
     };
     match (failure.cause, failure.code.as_str()) {
         (Cause::Unreadable, _) => {

@@ -80,7 +80,7 @@ async fn reset(args: &ResetUserPasswordArgs, printer: &Printer) -> Result<Exit, 
     // A query or a form that fails on an answer would lose this user's.
     output.show(&skeleton::sample_answer(&user_id))?;
     if options.sign {
-        let credentials = client.identity().await?;
+        let credentials = client.connection().identity().await?;
         tracing::debug!(%credentials, "signing");
     }
     let token = token.unwrap_or_else(|| Uuid::new_v4().hyphenated().to_string());

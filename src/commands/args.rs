@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::model::Millis;
+use crate::model::{Millis, UserPoolId};
 use crate::service::aws;
 
 /// Folder of the ledgers.
@@ -48,6 +48,14 @@ pub(crate) struct AwsArgs {
     /// Seconds to wait for an answer; 0 waits for ever
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, allow_negative_numbers = true, help_heading = "AWS")]
     pub read_timeout: Duration,
+}
+
+/// The user pool, where the service is Amazon Cognito.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PoolArgs {
+    /// Reset in this Amazon Cognito user pool, whose ID names the region
+    #[arg(long, value_name = "ID", help_heading = "AWS", conflicts_with = "environment_id")]
+    pub user_pool_id: Option<UserPoolId>,
 }
 
 /// `--log-format`.

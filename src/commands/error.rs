@@ -141,6 +141,17 @@ pub(crate) enum SettingsError {
     /// An environment variable that can't be read.
     #[error("{0} is {1:?}; make it {2}, or unset it")]
     Variable(&'static str, OsString, String),
+    /// A region beside a pool that lies in another.
+    #[error("the user pool {pool} lies in its own region, and --region says {typed}; leave out --region")]
+    OtherRegion {
+        /// The pool.
+        pool: String,
+        /// The region.
+        typed: String,
+    },
+    /// A build without Cognito.
+    #[error("this program was built without Cognito user pools; build it with the cargo feature `cognito`")]
+    NoCognito,
     /// A summary on standard output would mix with results.
     #[error("a summary can't go to standard output; name a file with --summary")]
     SummaryToStdout,
@@ -150,8 +161,24 @@ pub(crate) enum SettingsError {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckError {
     /// The service refuses the caller.
-    #[error("the service refuses to tell of users ({0}); check the credentials and that they are a superuser's")]
-    Refused(String),
+    #[error("the service refuses to tell of users ({why}); {remedy}")]
+    Refused {
+        /// Its answer.
+        why: String,
+        /// The way out.
+        remedy: &'static str,
+    },
+    /// The service does not tell of the pool.
+    #[error("the service refuses to tell of the user pool ({why}); {remedy}")]
+    PoolRefused {
+        /// Its answer.
+        why: String,
+        /// The way out.
+        remedy: &'static str,
+    },
+    /// No answer that tells of it.
+    #[error("the user pool can't be read, and nothing was sent: {0}")]
+    PoolUnread(String),
     /// Something else said stop.
     #[error("stopped while users were checked, and nothing was reset: {0}")]
     Stopped(String),

@@ -47,7 +47,7 @@ impl Exit {
             StopReason::Signalled(signal) => Self::Signalled(*signal),
             StopReason::Deadline
             | StopReason::TooManyFailures
-            | StopReason::Refused(_)
+            | StopReason::Refused { .. }
             | StopReason::EndpointDown(_)
             | StopReason::NotTheApi(_)
             | StopReason::Throttled => Self::Stopped,

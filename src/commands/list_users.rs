@@ -22,7 +22,7 @@ use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, Destination, PublishError};
 use crate::model::Millis;
 use crate::service::finspace::{self, Client, Page, UserFacts};
-use crate::service::{Failure, Service};
+use crate::service::{Failure, Service, ServiceFacts};
 use crate::ui::Printer;
 
 /// A page is asked for this often.
@@ -66,7 +66,7 @@ pub(super) async fn run(args: ListUsersArgs, printer: &Printer) -> Result<Exit, 
     let mut args = args;
     args.aws.endpoint_url = environment::endpoint_url(args.aws.endpoint_url.take())?;
     let (client, _) = finspace::connect(&connection(&args.aws), 1).await?;
-    client.identity().await?;
+    client.connection().identity().await?;
     let columns = client.facts().user_columns;
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(columns).map_err(failed)?;
@@ -113,6 +113,10 @@ impl Inquiry for List {
     type Question = Place;
     type Answer = Page;
     type Error = Error;
+
+    fn facts(&self) -> ServiceFacts {
+        self.client.facts()
+    }
 
     fn next(&mut self) -> Result<Option<Place>, Error> {
         Ok(self.next.take())

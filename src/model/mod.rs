@@ -11,12 +11,14 @@ use sha2::{Digest, Sha256};
 
 mod counts;
 mod input;
+mod pool;
 mod target;
 mod text;
 
 pub(crate) use counts::{Counts, Pause, RowKind, RowStatus, Standing, Tally};
 pub(crate) use hex::encode as hex;
 pub(crate) use input::{InputError, USER_COLUMNS, check_user_id, trim_user_id};
+pub(crate) use pool::UserPoolId;
 pub(crate) use target::{BatchName, Target, client_token};
 pub(crate) use text::{is_hidden, quoted_cell, shell_word, visible, visible_lines, visible_path};
 

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
-use super::hex;
+use super::{UserPoolId, hex};
 
 /// The namespace of our UUIDv5 client tokens; changing it changes every token.
 const TOKEN_NAMESPACE: Uuid = Uuid::from_u128(0x8f0d_5f0e_93a1_4e53_9c53_6f2b_7d1a_c2e4);
@@ -25,6 +25,13 @@ pub(crate) enum Target {
         region: String,
         /// Endpoint URL without a trailing slash.
         endpoint: String,
+    },
+    /// A Cognito user pool behind one of these.
+    Pool {
+        /// The pool.
+        id: UserPoolId,
+        /// The place that serves it.
+        at: Box<Target>,
     },
 }
 
@@ -47,6 +54,12 @@ impl Target {
         };
         Self::Service { region: region.to_owned(), endpoint }
     }
+
+    /// The user pool `id` behind this target.
+    #[must_use]
+    pub(crate) fn in_pool(self, id: &UserPoolId) -> Self {
+        Self::Pool { id: id.clone(), at: Box::new(self) }
+    }
 }
 
 impl fmt::Display for Target {
@@ -54,6 +67,7 @@ impl fmt::Display for Target {
         match self {
             Self::Simulated => f.write_str("simulated"),
             Self::Service { region, endpoint } => write!(f, "{region} {endpoint}"),
+            Self::Pool { id, at } => write!(f, "{at} user pool {id}"),
         }
     }
 }
@@ -104,6 +118,8 @@ pub(crate) fn client_token(target: &Target, batch: &BatchName, user_id: &str) ->
     // knows nothing of the processor's instructions for it.
     let mut hash = Sha1::new_with_prefix(TOKEN_NAMESPACE.as_bytes());
     match target {
+        // Nothing is sent under it: a user pool knows no tokens.
+        Target::Pool { .. } => hash.update(target.to_string()),
         Target::Simulated => hash.update("simulated"),
         Target::Service { region, endpoint } => {
             for part in [region, " ", endpoint] {

@@ -21,6 +21,16 @@ pub(crate) enum Cause {
     NoSuchUser,
     /// The service itself calls the request invalid.
     Invalid,
+    /// The service itself refuses this user as it stands; another time it may
+    /// not, and an earlier request may have been carried out.
+    Unfit,
+    /// The service itself refuses every request of this kind: the pool is not
+    /// there, or the caller may not.
+    Barred,
+    /// The service itself refuses the password: its policy has changed.
+    PasswordRefused,
+    /// The service itself says that the user had this password before.
+    PasswordUsed,
     /// The service itself says that somebody else is at it.
     Conflict,
     /// 5xx: the service failed, perhaps after doing it.
@@ -134,7 +144,14 @@ impl Failure {
         match self.cause {
             Cause::NoSuchUser | Cause::Invalid => Proof::NeverReset,
             Cause::Throttled | Cause::Unreachable | Cause::NotBuilt => Proof::NotThisTime,
-            Cause::Expired | Cause::Credentials | Cause::Denied | Cause::Conflict => {
+            Cause::Unfit
+            | Cause::Barred
+            | Cause::PasswordRefused
+            | Cause::PasswordUsed
+            | Cause::Expired
+            | Cause::Credentials
+            | Cause::Denied
+            | Cause::Conflict => {
                 // Without an answer there were no credentials, and nothing left.
                 if self.is_own || self.status.is_none() { Proof::NotThisTime } else { Proof::Nothing }
             }

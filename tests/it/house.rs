@@ -230,6 +230,7 @@ fn each_outside_crate_has_one_home() {
     // A crate, and the folders and files that may name it.
     let homes: &[(&str, &[&str])] = &[
         ("aws_sdk_finspacedata", &["service/"]),
+        ("aws_sdk_cognitoidentityprovider", &["service/cognito/"]),
         ("aws_config", &["service/"]),
         ("aws_types", &["service/"]),
         ("aws_runtime", &["service/"]),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
-use crate::commands::args::{AwsArgs, LogFormat, StateArgs, delimiter, duration, whole};
+use crate::commands::args::{AwsArgs, LogFormat, PoolArgs, StateArgs, delimiter, duration, whole};
 use crate::engine::dispatch::limits::MaxFailures;
 use crate::engine::dispatch::pacer::Rate;
 use crate::model::BatchName;
@@ -79,6 +79,9 @@ pub(crate) struct RunArgs {
     /// With --check-users: reset superusers as well, instead of leaving them out
     #[arg(long, requires = "check_users", help_heading = "Safety")]
     pub include_superusers: bool,
+    /// With --user-pool-id: also end the sessions of each user who was reset
+    #[arg(long, help_heading = "Safety", requires = "user_pool_id")]
+    pub sign_out: bool,
     /// Preview: send no reset, whatever else is asked for
     #[arg(short = 'n', long, help_heading = "Safety")]
     pub dry_run: bool,
@@ -89,7 +92,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "PLAN", help_heading = "Safety")]
     pub confirm: Option<String>,
     /// Run against the embedded simulator
-    #[arg(long, help_heading = "Safety", conflicts_with_all = ["endpoint_url", "environment_id"])]
+    #[arg(long, help_heading = "Safety", conflicts_with_all = ["endpoint_url", "environment_id", "user_pool_id"])]
     pub simulate: bool,
     /// Close the batch after publishing, whatever failed, unless somebody is pending or unknown
     #[arg(long, help_heading = "Safety")]
@@ -117,6 +120,9 @@ pub(crate) struct RunArgs {
     /// Ways to reach the service
     #[command(flatten)]
     pub aws: AwsArgs,
+    /// The user pool, where the service is Amazon Cognito
+    #[command(flatten)]
+    pub pool: PoolArgs,
 
     /// Time for which the service remembers a client token; for tests against a
     /// simulator

@@ -16,8 +16,8 @@ use crate::engine::dispatch::stop::StopReason;
 use crate::engine::ledger::{Ledger, Lookup};
 use crate::engine::roster::{Request, Row};
 use crate::model::{InputError, Status};
-use crate::service::finspace::UserFacts;
-use crate::service::{Cause, Failure, Service};
+use crate::service::finspace::{Client, UserFacts};
+use crate::service::{Cause, Failure, Service, ServiceFacts};
 use crate::ui::{Printer, Progress};
 
 /// Most users of a kind that are told by line.
@@ -38,7 +38,7 @@ pub(crate) struct Checked {
 /// # Errors
 /// The service refuses, something says stop, or roster or ledger can't be read.
 pub(crate) async fn check(
-    job: &Job,
+    (job, client): (&Job, &Client),
     ledger: Option<&Ledger>,
     to_ask: u64,
     printer: &Printer,
@@ -46,6 +46,7 @@ pub(crate) async fn check(
     let sending = &job.settings.sending;
     let mut check = Check {
         job,
+        client,
         lookup: ledger.map(Ledger::lookup).transpose()?,
         rows: Box::new(job.roster.rows()?.fuse()),
         left: sending.limit.unwrap_or(u64::MAX),
@@ -57,16 +58,17 @@ pub(crate) async fn check(
     progress.finish();
     match stop? {
         StopReason::Finished => {}
-        StopReason::Refused(why) => return Err(CheckError::Refused(why).into()),
+        StopReason::Refused { why, remedy } => return Err(CheckError::Refused { why, remedy }.into()),
         stop => return Err(CheckError::Stopped(stop.reason().unwrap_or_default()).into()),
     }
     let Check { found, .. } = check;
-    found.tell(job.client.facts().name, printer);
+    found.tell(client.facts().name, printer);
     Ok(found.checked)
 }
 
 struct Check<'a> {
     job: &'a Job,
+    client: &'a Client,
     lookup: Option<Lookup<'a>>,
     rows: Box<dyn Iterator<Item = Result<Row, InputError>> + 'a>,
     /// Users that `--limit` still lets through.
@@ -87,6 +89,10 @@ impl Inquiry for Check<'_> {
     type Question = Question;
     type Answer = UserFacts;
     type Error = Error;
+
+    fn facts(&self) -> ServiceFacts {
+        self.client.facts()
+    }
 
     fn next(&mut self) -> Result<Option<Question>, Error> {
         while self.left > 0
@@ -109,7 +115,7 @@ impl Inquiry for Check<'_> {
     }
 
     fn put(&self, question: &Question) -> LocalBoxFuture<'static, Result<UserFacts, Failure>> {
-        let (client, user_id) = (self.job.client.clone(), question.user_id.clone());
+        let (client, user_id) = (self.client.clone(), question.user_id.clone());
         Box::pin(async move { client.user(&user_id).await })
     }
 

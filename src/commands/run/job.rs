@@ -18,8 +18,10 @@ use crate::engine::plan::{Excluded, Plan, Scope, exclusion_key, roster_key};
 use crate::engine::results::Destination;
 use crate::engine::results::encryption::Encryption;
 use crate::engine::roster::{ListReport, Roster};
-use crate::model::{BatchName, Millis, Target};
-use crate::service::finspace::{self, Client};
+use crate::model::{BatchName, Millis, Target, UserPoolId, digest_of};
+#[cfg(feature = "cognito")]
+use crate::service::cognito;
+use crate::service::{AnyService, finspace};
 use crate::ui::Printer;
 
 /// The start of a run, by both clocks.
@@ -41,7 +43,7 @@ pub(crate) struct Job {
     /// The share of each exclude list that the roster knows.
     pub exclude_lists: Vec<ListReport>,
     /// The way to the service.
-    pub client: Client,
+    pub client: AnyService,
     /// The target that the session leads to.
     pub target: Target,
     /// The batch.
@@ -71,7 +73,7 @@ impl Job {
         }
         let output = settings.output.path()?;
         let (client, target) = connect(&settings.service, settings.sending.concurrency).await?;
-        let batch = settings.batch.clone().unwrap_or_else(|| BatchName::from_digest(roster.facts().users_digest));
+        let batch = settings.batch.clone().unwrap_or_else(|| name(&roster, settings.service.pool.as_ref()));
         let state = StateDir::locate(settings.state_dir.as_deref())?;
         let state = if settings.service.simulate { state.simulated() } else { state };
         let identity = String::new();
@@ -214,9 +216,26 @@ fn lasting(identity: &str) -> &str {
     }
 }
 
-async fn connect(service: &Service, concurrency: usize) -> Result<(Client, Target), Error> {
+/// Returns the name that a roster gets by itself. The same users of another
+/// pool are another batch.
+fn name(roster: &Roster, pool: Option<&UserPoolId>) -> BatchName {
+    let users = roster.facts().users_digest;
+    BatchName::from_digest(match pool {
+        None => users,
+        Some(pool) => digest_of(&[pool.as_str().as_bytes(), &users]),
+    })
+}
+
+/// Works out the way to the service, and picks the service.
+async fn connect(service: &Service, concurrency: usize) -> Result<(AnyService, Target), Error> {
     if service.simulate {
-        return Ok((EmbeddedSimulator::start()?.client(concurrency), Target::Simulated));
+        return Ok((AnyService::FinSpace(EmbeddedSimulator::start()?.client(concurrency)), Target::Simulated));
     }
-    Ok(finspace::connect(&service.connection, concurrency).await?)
+    #[cfg(feature = "cognito")]
+    if let Some(pool) = &service.pool {
+        let (client, target) = cognito::connect(&service.connection, pool, concurrency).await?;
+        return Ok((AnyService::Cognito(client), target));
+    }
+    let (client, target) = finspace::connect(&service.connection, concurrency).await?;
+    Ok((AnyService::FinSpace(client), target))
 }

@@ -13,6 +13,8 @@ mod job;
 mod last_words;
 mod other_batches;
 mod places;
+#[cfg(feature = "cognito")]
+mod pool;
 mod prepare;
 mod preview;
 mod record;

@@ -17,6 +17,7 @@ use crate::engine::plan::{self, Plan, PlanError};
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError};
 use crate::model::{Millis, visible_path};
+use crate::service::AnyService;
 use crate::ui::Printer;
 
 /// A job, its ledger if there is one, and the plan that follows from both.
@@ -37,7 +38,7 @@ pub(crate) struct Ready {
 
 /// Returns whose credentials are in use, unless the deadline comes first.
 async fn identity(job: &Job) -> Result<String, Error> {
-    let asked = job.client.identity();
+    let asked = job.client.connection().identity();
     let Some(deadline) = job.settings.sending.deadline else { return Ok(asked.await?) };
     let left = deadline.saturating_sub(job.started.clock.elapsed());
     Ok(tokio::time::timeout(left, asked).await.map_err(|_| Error::Deadline)??)
@@ -70,8 +71,15 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
     }
     if plan.to_reset > 0 && closed_at.is_none() {
         job.identity = identity(&job).await?;
-        if job.settings.sending.check_users {
-            let checked = check_users::check(&job, ledger.as_ref(), plan.to_reset, printer).await?;
+        #[cfg(feature = "cognito")]
+        if let AnyService::Cognito(client) = &job.client {
+            super::pool::read(&job, client).await?;
+        }
+        // A user pool's users are asked for by the page instead.
+        if job.settings.sending.check_users
+            && let AnyService::FinSpace(client) = &job.client
+        {
+            let checked = check_users::check((&job, client), ledger.as_ref(), plan.to_reset, printer).await?;
             missing = checked.missing;
             if !checked.superusers.is_empty() {
                 job.excluded.extend(checked.superusers.into_iter().map(|user_id| (user_id, plan::SUPERUSER)));

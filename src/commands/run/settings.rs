@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::RunArgs;
 use super::args::ProgressMode;
-use crate::commands::args::connection;
+use crate::commands::args::{PoolArgs, connection};
 use crate::commands::environment;
 use crate::commands::error::SettingsError;
 use crate::engine::dispatch::limits::MaxFailures;
@@ -18,7 +18,7 @@ use crate::engine::dispatch::pacer::Rate;
 use crate::engine::results::encryption::{self, Encryption, EncryptionError};
 use crate::engine::results::{Destination, PublishError};
 use crate::engine::roster;
-use crate::model::BatchName;
+use crate::model::{BatchName, UserPoolId};
 use crate::service::aws;
 use crate::ui::{self, Show};
 
@@ -80,6 +80,8 @@ enum Passphrase {
 pub(crate) struct Service {
     /// `--simulate`.
     pub simulate: bool,
+    /// The user pool, where the service is Cognito.
+    pub pool: Option<UserPoolId>,
     /// The way to the real service.
     pub connection: aws::Options,
 }
@@ -102,6 +104,9 @@ pub(crate) struct Sending {
     pub check_users: bool,
     /// `--include-superusers`.
     pub include_superusers: bool,
+    /// `--sign-out`.
+    #[allow(dead_code, reason = "the run heeds it in its next change")]
+    pub sign_out: bool,
     /// Time for which the service remembers a client token.
     pub token_window: Duration,
     /// Time for which nothing but throttling is borne.
@@ -165,7 +170,7 @@ impl RunSettings {
             batch: args.batch,
             state_dir: args.state.state_dir,
             output,
-            service: Service { simulate: args.simulate, connection: connection(&args.aws) },
+            service: service(&args.pool, args.simulate, connection(&args.aws))?,
             sending: Sending {
                 rate: environment::rate(args.rate)?,
                 concurrency: usize::from(args.concurrency),
@@ -175,6 +180,7 @@ impl RunSettings {
                 limit: args.limit,
                 check_users: args.check_users,
                 include_superusers: args.include_superusers,
+                sign_out: args.sign_out,
                 token_window: args.token_window,
                 throttle_patience: args.throttle_patience,
                 drain: args.drain,
@@ -203,6 +209,21 @@ impl RunSettings {
     pub(crate) fn roster_is_stdin(&self) -> bool {
         self.inputs.roster.as_os_str() == "-"
     }
+}
+
+/// Checks where requests go. A pool names its region.
+fn service(pool: &PoolArgs, simulate: bool, connection: aws::Options) -> Result<Service, SettingsError> {
+    let connection = match &pool.user_pool_id {
+        None => connection,
+        Some(_) if !cfg!(feature = "cognito") => return Err(SettingsError::NoCognito),
+        Some(pool) => {
+            let region = pool.region_beside(connection.region.as_deref());
+            let typed = connection.region.clone().unwrap_or_default();
+            let region = region.map_err(|()| SettingsError::OtherRegion { pool: pool.to_string(), typed })?;
+            aws::Options { region: Some(region), ..connection }
+        }
+    };
+    Ok(Service { simulate, pool: pool.user_pool_id.clone(), connection })
 }
 
 /// Refuses standard input for two files: it can be read once.

@@ -17,7 +17,7 @@ use super::retry::{Decision, Tries};
 use super::stop::StopReason;
 use super::{GRAIN, TICK, now, sleep_until};
 use crate::model::{Pause, Tally, UserNumber};
-use crate::service::{Cause, Failure};
+use crate::service::{Cause, Failure, ServiceFacts};
 
 /// A question that is put to the service for each user, and its answers' use.
 pub(crate) trait Inquiry {
@@ -27,6 +27,9 @@ pub(crate) trait Inquiry {
     type Answer: 'static;
     /// A fault on this side.
     type Error;
+
+    /// Returns the facts of the service that is asked.
+    fn facts(&self) -> ServiceFacts;
 
     /// The next question; none while nothing more is to be asked, which an
     /// answer may change.
@@ -188,7 +191,7 @@ impl<I: Inquiry, C: Clock + Clone> Asker<'_, I, C> {
         open.tries = tries;
         let whose = Whose { user: number, exhausted: decision == Decision::End };
         if let Some(trip) = self.breaker.failed(&failure, whose, now()) {
-            return Ok(Some(StopReason::of(trip, &failure)));
+            return Ok(Some(StopReason::of(trip, &failure, &self.inquiry.facts())));
         }
         match decision {
             Decision::Again(wait) => {
@@ -196,7 +199,7 @@ impl<I: Inquiry, C: Clock + Clone> Asker<'_, I, C> {
                 open.asked_to_wait = !wait.asked.is_zero();
                 self.waiting.insert((now() + wait.draw(rand::random()), number), open);
             }
-            Decision::Refused => return Ok(Some(StopReason::Refused(failure.to_string()))),
+            Decision::Refused => return Ok(Some(StopReason::refused(&failure, &self.inquiry.facts()))),
             Decision::End => {
                 self.tally.done += 1;
                 self.tally.failed += 1;

@@ -163,7 +163,7 @@ impl Breaker {
                 self.denied += 1;
                 (!self.granted || self.denied >= Self::REVOKED).then_some(Trip::Denied)
             }
-            Cause::NoSuchUser | Cause::Invalid => {
+            Cause::NoSuchUser | Cause::Invalid | Cause::Unfit | Cause::PasswordRefused | Cause::PasswordUsed => {
                 self.works();
                 self.granted();
                 None
@@ -172,7 +172,7 @@ impl Breaker {
                 self.works();
                 None
             }
-            Cause::Throttled | Cause::Expired | Cause::Credentials | Cause::NotBuilt => None,
+            Cause::Throttled | Cause::Expired | Cause::Credentials | Cause::Barred | Cause::NotBuilt => None,
         }
     }
 

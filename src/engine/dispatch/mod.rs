@@ -35,7 +35,7 @@ use crate::engine::ledger::{Claim, Event, PaceSample};
 use crate::model::{Millis, Pause, Tally, Task, UserNumber, client_token};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
-use crate::service::{Cause, Failure, Repeat, Request, Reset, Service};
+use crate::service::{Cause, Failure, Repeat, Request, Reset, Service, ServiceFacts};
 
 /// A claim is at most so many users, and at most a second's work.
 const CLAIM: usize = 512;
@@ -71,9 +71,11 @@ pub(crate) async fn run<S: Service, B: Book, C: Clock + Clone>(
     show: &mut dyn FnMut(&Tally),
 ) -> (StopReason, Tally) {
     let Means { service, book, pacer, limits, shutdown } = means;
+    let facts = service.facts();
     let mut dispatcher = Dispatcher {
         service,
-        window: match service.facts().repeat {
+        facts,
+        window: match facts.repeat {
             Repeat::Token { .. } => Some(limits.token_window),
             Repeat::SamePassword => None,
         },
@@ -106,6 +108,7 @@ fn now() -> Instant {
 
 struct Dispatcher<'a, S, B, C: Clock> {
     service: &'a S,
+    facts: ServiceFacts,
     /// Time for which a repeat is safe; for ever where there is none.
     window: Option<Duration>,
     pacer: Pacer<C>,
@@ -322,11 +325,11 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
         attempt.tries = tries;
         let whose = Whose { user: attempt.task.number, exhausted: decision == Decision::End };
         if let Some(trip) = self.breaker.failed(&failure, whose, now()) {
-            self.stop(StopReason::of(trip, &failure));
+            self.stop(StopReason::of(trip, &failure, &self.facts));
         }
         match decision {
             Decision::Refused => {
-                self.stop(StopReason::Refused(failure.to_string()));
+                self.stop(StopReason::refused(&failure, &self.facts));
                 self.end(attempt, failure);
             }
             Decision::End => self.end(attempt, failure),

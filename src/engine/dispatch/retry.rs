@@ -88,8 +88,14 @@ impl Tries {
         let decision = match failure.cause {
             Cause::Throttled => again(tries.throttled, THROTTLED_CAP),
             Cause::Expired if tries.renewals > self.renewals => Decision::Again(Wait::default()),
-            Cause::Expired | Cause::Credentials => Decision::Refused,
-            Cause::NoSuchUser | Cause::Invalid | Cause::NotBuilt | Cause::Denied => Decision::End,
+            Cause::Expired | Cause::Credentials | Cause::Barred => Decision::Refused,
+            Cause::NoSuchUser
+            | Cause::Invalid
+            | Cause::Unfit
+            | Cause::PasswordRefused
+            | Cause::PasswordUsed
+            | Cause::NotBuilt
+            | Cause::Denied => Decision::End,
             Cause::Conflict if tries.conflicts > CONFLICTS => Decision::End,
             _ if tries.counted >= max_attempts => Decision::End,
             Cause::Conflict | Cause::Server | Cause::Unreachable | Cause::Lost | Cause::Unreadable | Cause::Foreign => {

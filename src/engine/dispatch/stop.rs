@@ -2,7 +2,7 @@
 
 use crate::engine::dispatch::breaker::Trip;
 use crate::process::signals::Signal;
-use crate::service::Failure;
+use crate::service::{Failure, ServiceFacts};
 
 /// The end of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,12 @@ pub(crate) enum StopReason {
     /// `--max-failures` was exceeded.
     TooManyFailures,
     /// The service refuses the credentials or the caller.
-    Refused(String),
+    Refused {
+        /// Its answer.
+        why: String,
+        /// The way out.
+        remedy: &'static str,
+    },
     /// The endpoint is down.
     EndpointDown(String),
     /// The endpoint answers, and not as the API does.
@@ -30,13 +35,19 @@ pub(crate) enum StopReason {
 impl StopReason {
     /// The reason for which the breaker stops a run at this failure.
     #[must_use]
-    pub(crate) fn of(trip: Trip, failure: &Failure) -> Self {
+    pub(crate) fn of(trip: Trip, failure: &Failure, facts: &ServiceFacts) -> Self {
         match trip {
             Trip::Down => Self::EndpointDown(failure.to_string()),
             Trip::NotTheApi => Self::NotTheApi(failure.to_string()),
-            Trip::Denied => Self::Refused(failure.to_string()),
+            Trip::Denied => Self::refused(failure, facts),
             Trip::Throttled => Self::Throttled,
         }
+    }
+
+    /// The service refuses the caller, or all that it asks for.
+    #[must_use]
+    pub(crate) fn refused(failure: &Failure, facts: &ServiceFacts) -> Self {
+        Self::Refused { why: failure.to_string(), remedy: facts.refused }
     }
 
     /// The endpoint gave answers, and none was the API's.
@@ -55,9 +66,7 @@ impl StopReason {
             Self::TooManyFailures => {
                 "more users failed than --max-failures allows; look at their errors before going on".into()
             }
-            Self::Refused(why) => {
-                format!("the service refuses the caller ({why}); check the credentials and that they are a superuser's")
-            }
+            Self::Refused { why, remedy } => format!("the service refuses the caller ({why}); {remedy}"),
             Self::EndpointDown(why) => {
                 format!("the endpoint gives no answer ({why}); check --endpoint-url, --region and the network")
             }

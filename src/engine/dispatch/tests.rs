@@ -53,14 +53,15 @@ static TOKENS: ServiceFacts = ServiceFacts {
     repeat: Repeat::Token { window: Duration::from_mins(10) },
     no_such_user: "Gone",
     user_columns: &[],
+    password_life: Duration::from_hours(1),
+    refused: "do something",
 };
 
-static PASSWORDS: ServiceFacts =
-    ServiceFacts { name: "passwords", repeat: Repeat::SamePassword, no_such_user: "Gone", user_columns: &[] };
+static PASSWORDS: ServiceFacts = ServiceFacts { name: "passwords", repeat: Repeat::SamePassword, ..TOKENS };
 
 impl<F: Fn(&str, usize) -> Play> Service for Script<F> {
-    fn facts(&self) -> &'static ServiceFacts {
-        self.facts
+    fn facts(&self) -> ServiceFacts {
+        *self.facts
     }
 
     async fn reset(&self, request: Request<'_>) -> Result<Reset, Failure> {

@@ -6,6 +6,7 @@
 //! it. Nothing is sent. An SDK client that is built on it reads no setting of
 //! its own.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ impl Connection {
         let target = Target::service(&place.region, &place.endpoint);
         let endpoint = match &target {
             Target::Service { endpoint, .. } => endpoint.clone(),
-            Target::Simulated => place.endpoint.clone(),
+            Target::Simulated | Target::Pool { .. } => place.endpoint.clone(),
         };
         let trust = trust(options, &profile)?;
         let proxies = Proxies::of_environment();
@@ -83,9 +84,14 @@ impl Connection {
 
     /// The way to an endpoint on this machine, with fixed credentials.
     #[must_use]
-    pub(crate) fn local(endpoint: &str, region: &'static str, credentials: Credentials, concurrency: usize) -> Self {
+    pub(crate) fn local(
+        endpoint: &str,
+        region: impl Into<Cow<'static, str>>,
+        credentials: Credentials,
+        concurrency: usize,
+    ) -> Self {
         Self {
-            region: Region::from_static(region),
+            region: Region::new(region),
             target: Target::Simulated,
             endpoint: endpoint.to_owned(),
             http: Http::direct(concurrency),

@@ -186,7 +186,7 @@ fn refusal(error: &CredentialsError) -> ConnectionError {
 
 /// An error and its causes in one line, each said once. The SDK's own frame,
 /// "an error occurred while loading credentials", adds nothing.
-pub(crate) fn in_one_line(error: &CredentialsError) -> String {
+pub(super) fn in_one_line(error: &CredentialsError) -> String {
     let mut parts: Vec<String> = Vec::new();
     for cause in std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source()) {
         if matches!(

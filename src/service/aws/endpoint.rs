@@ -5,6 +5,9 @@
 //! host label, and the endpoint is a URL of HTTP with a host and nothing that
 //! would not reach the service: no password, no query, no white space.
 
+use aws_smithy_runtime_api::client::endpoint::EndpointFuture;
+use futures::FutureExt;
+
 use super::environment::variable;
 use super::error::{ConnectionError, without_password};
 use super::options::Options;
@@ -27,6 +30,35 @@ pub(crate) struct Variant {
     pub fips: bool,
     /// Reached by IPv6 too.
     pub dual_stack: bool,
+}
+
+/// Refuses dual stack in the isolated partitions: the AWS CLI's rules know none
+/// there, the SDK's newer ones do.
+///
+/// # Errors
+/// The region lies in one of them.
+pub(crate) fn refuse_isolated_dual_stack(region: &str, variant: Variant) -> Result<(), String> {
+    if !variant.dual_stack || !["us-iso", "aws-iso"].iter().any(|start| region.starts_with(start)) {
+        return Ok(());
+    }
+    Err(if variant.fips {
+        "FIPS and DualStack are enabled, but this partition does not support one or both".into()
+    } else {
+        "DualStack is enabled but this partition does not support DualStack".into()
+    })
+}
+
+/// Returns the endpoint that an SDK's own rules give. They need nothing from
+/// outside, so they never wait.
+///
+/// # Errors
+/// The rules' objection.
+pub(crate) fn by_rules(rules: EndpointFuture<'_>) -> Result<String, String> {
+    match rules.now_or_never() {
+        Some(Ok(endpoint)) => Ok(endpoint.url().to_owned()),
+        Some(Err(error)) => Err(error.to_string()),
+        None => Err("the rules of its endpoints give no answer".into()),
+    }
 }
 
 /// The place of a service.

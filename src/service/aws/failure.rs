@@ -7,8 +7,9 @@
 use std::error::Error;
 use std::time::Duration;
 
-use aws_sdk_finspacedata::config::http::HttpResponse;
-use aws_sdk_finspacedata::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::service::{Cause, Failure, Said};
 

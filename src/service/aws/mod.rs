@@ -1,6 +1,7 @@
 //! The needs of every service signed with SigV4: its place, the credentials that
 //! sign, and the meaning of the SDK's failures.
 
+mod calls;
 mod chain;
 pub(crate) mod connection;
 pub(crate) mod credentials;

@@ -3,12 +3,11 @@
 use aws_credential_types::Credentials;
 use aws_sdk_finspacedata as sdk;
 use aws_sdk_finspacedata::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-use futures::FutureExt;
 
 use super::Client;
 use super::issued::Issued;
 use crate::model::Target;
-use crate::service::aws::endpoint::{ServiceNames, Variant};
+use crate::service::aws::endpoint::{ServiceNames, Variant, by_rules, refuse_isolated_dual_stack};
 use crate::service::aws::user_agent::UserAgent;
 use crate::service::aws::{Connection, ConnectionError, Options, RefreshingCredentials};
 
@@ -56,25 +55,11 @@ fn sdk(connection: &Connection) -> sdk::Client {
 
 /// Returns the endpoint of a region by the SDK's own rules.
 fn endpoint(region: &str, variant: Variant) -> Result<String, String> {
-    // The AWS CLI's rules know no dual stack in the isolated partitions; the SDK's newer ones do.
-    if variant.dual_stack && ["us-iso", "aws-iso"].iter().any(|start| region.starts_with(start)) {
-        let why = if variant.fips {
-            "FIPS and DualStack are enabled, but this partition does not support one or both"
-        } else {
-            "DualStack is enabled but this partition does not support DualStack"
-        };
-        return Err(why.into());
-    }
+    refuse_isolated_dual_stack(region, variant)?;
     let parameters =
         Params::builder().region(region.to_owned()).use_fips(variant.fips).use_dual_stack(variant.dual_stack).build();
     let parameters = parameters.map_err(|error| error.to_string())?;
-    // The rules need nothing from outside: they never wait.
-    let resolved = DefaultResolver::new().resolve_endpoint(&parameters).now_or_never();
-    match resolved {
-        Some(Ok(endpoint)) => Ok(endpoint.url().to_owned()),
-        Some(Err(error)) => Err(error.to_string()),
-        None => Err("the rules of its endpoints give no answer".into()),
-    }
+    by_rules(DefaultResolver::new().resolve_endpoint(&parameters))
 }
 
 #[cfg(test)]

@@ -3,15 +3,13 @@
 //! Invariant: one call here is one request on the wire; the SDK's retries are
 //! off. No error or debug text holds a response body.
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_finspacedata as sdk;
 use aws_sdk_finspacedata::operation::RequestId;
 
-use super::aws::credentials::in_one_line;
+use super::aws::Connection;
 use super::aws::failure::{OwnError, REQUEST_ID_LIMIT, shorten};
-use super::aws::{Connection, ConnectionError};
 use super::{Cause, Failure, Repeat, Request, Reset, Service, ServiceFacts};
-use crate::model::{Password, TOKEN_WINDOW, USER_COLUMNS};
+use crate::model::{PASSWORD_LIFE, Password, TOKEN_WINDOW, USER_COLUMNS};
 
 mod connect;
 mod issued;
@@ -22,11 +20,13 @@ pub(crate) use connect::{connect, connect_simulated};
 pub(crate) use users::{Page, UserFacts};
 
 /// The FinSpace Data API.
-static FACTS: ServiceFacts = ServiceFacts {
+const FACTS: ServiceFacts = ServiceFacts {
     name: "FinSpace",
     repeat: Repeat::Token { window: TOKEN_WINDOW },
     no_such_user: "ResourceNotFoundException",
     user_columns: &USER_COLUMNS,
+    password_life: PASSWORD_LIFE,
+    refused: "check the credentials and that they are a superuser's",
 };
 
 /// The errors of the API (API reference, 2020-07-13), by the status they come with.
@@ -54,17 +54,10 @@ impl Client {
         Self { sdk, connection }
     }
 
-    /// Makes sure that there are credentials, and says whose they are: an
-    /// access key ID and, where the source tells, an account. No secret.
-    /// Ends within a minute; dropping it does no harm.
-    ///
-    /// # Errors
-    /// There are no credentials.
-    pub(crate) async fn identity(&self) -> Result<String, ConnectionError> {
-        match self.connection.credentials() {
-            Some(credentials) => credentials.identity().await,
-            None => Ok("nobody: requests are not signed".into()),
-        }
+    /// Returns the way to the service.
+    #[must_use]
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Returns the proxy that requests go through, as it may be shown.
@@ -72,59 +65,19 @@ impl Client {
     pub(crate) fn proxy(&self) -> Option<&str> {
         self.connection.http().through()
     }
-
-    /// After an answer that says so, no longer uses the credentials it was for.
-    fn renewed<T>(&self, generation: u64, answer: Result<T, Failure>) -> Result<T, Failure> {
-        if let (Err(Failure { cause: Cause::Expired, .. }), Some(credentials)) =
-            (&answer, self.connection.credentials())
-        {
-            credentials.forget(generation);
-        }
-        answer
-    }
-
-    /// Waits for credentials, and returns which they are. Their source has its
-    /// own time-out: its time is none that an answer was waited for.
-    async fn signer(&self) -> Result<u64, Failure> {
-        let Some(credentials) = self.connection.credentials() else { return Ok(0) };
-        credentials.get().await.map_err(|error| no_credentials(&error))?;
-        Ok(credentials.generation())
-    }
-
-    /// Waits for a call no longer than the read time-out.
-    async fn within<T, E>(&self, call: impl Future<Output = Result<T, sdk::error::SdkError<E>>>) -> Result<T, Failure>
-    where
-        E: sdk::error::ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        let sort = |error| Failure::from_sdk(&error, OWN_ERRORS);
-        match self.connection.read_timeout() {
-            None => call.await.map_err(sort),
-            Some(limit) => match tokio::time::timeout(limit, call).await {
-                Ok(answer) => answer.map_err(sort),
-                Err(_) => Err(Failure::timed_out(limit)),
-            },
-        }
-    }
-}
-
-/// A request that was not sent for want of credentials.
-fn no_credentials(error: &CredentialsError) -> Failure {
-    Failure::without_answer(Cause::Credentials, "NoCredentials", in_one_line(error))
 }
 
 impl Service for Client {
-    fn facts(&self) -> &'static ServiceFacts {
-        &FACTS
+    fn facts(&self) -> ServiceFacts {
+        FACTS
     }
 
     #[allow(deprecated, reason = "the whole service is; see the README")]
     async fn reset(&self, request: Request<'_>) -> Result<Reset, Failure> {
-        let generation = self.signer().await?;
         let call =
             self.sdk.reset_user_password().user_id(request.user_id).set_client_token(request.token.map(str::to_owned));
         // On the heap at once: its state is large, and each future around it would copy it.
-        let answer = self.within(Box::pin(call.send())).await;
-        let answer = self.renewed(generation, answer)?;
+        let answer = self.connection.call(Box::pin(call.send()), OWN_ERRORS).await?;
         let request_id = answer.request_id().map(|id| shorten(id, REQUEST_ID_LIMIT));
         match answer.temporary_password().map(is_password) {
             Some(true) => {

@@ -2,7 +2,7 @@
 
 use aws_sdk_finspacedata as sdk;
 
-use super::Client;
+use super::{Client, OWN_ERRORS};
 use crate::service::Failure;
 use crate::service::aws::http::PAGE_LIMIT;
 
@@ -64,9 +64,7 @@ impl Client {
     /// # Errors
     /// The user does not exist, or as for any request.
     pub(crate) async fn user(&self, user_id: &str) -> Result<UserFacts, Failure> {
-        let generation = self.signer().await?;
-        let answer = self.within(self.sdk.get_user().user_id(user_id).send()).await;
-        let user = self.renewed(generation, answer)?;
+        let user = self.connection.call(self.sdk.get_user().user_id(user_id).send(), OWN_ERRORS).await?;
         if user.user_id() != Some(user_id) {
             return Err(Failure::unreadable("the answer is about no user, or another one", None));
         }
@@ -83,12 +81,11 @@ impl Client {
     /// # Errors
     /// As for any request.
     pub(crate) async fn users(&self, group: Option<&str>, page: Option<String>) -> Result<Page, Failure> {
-        let generation = self.signer().await?;
         match group {
             None => {
                 let call = self.sdk.list_users().max_results(PAGE).set_next_token(page);
-                let answer = self.within(call.customize().config_override(self.long_answers()).send()).await;
-                let page: sdk::operation::list_users::ListUsersOutput = self.renewed(generation, answer)?;
+                let call = call.customize().config_override(self.long_answers());
+                let page = self.connection.call(call.send(), OWN_ERRORS).await?;
                 if page.users.is_none() {
                     return Err(Failure::unreadable("the answer holds no list of users", None));
                 }
@@ -98,8 +95,7 @@ impl Client {
             Some(group) => {
                 let call = self.sdk.list_users_by_permission_group().permission_group_id(group);
                 let call = call.max_results(PAGE).set_next_token(page).customize().config_override(self.long_answers());
-                let answer = self.within(call.send()).await;
-                let page = self.renewed(generation, answer)?;
+                let page = self.connection.call(call.send(), OWN_ERRORS).await?;
                 if page.users.is_none() {
                     return Err(Failure::unreadable("the answer holds no list of users", None));
                 }

@@ -1,0 +1,46 @@
+//! The service that a run asks: one of those that stand here.
+
+use super::aws::Connection;
+#[cfg(feature = "cognito")]
+use super::cognito;
+use super::{Failure, Request, Reset, Service, ServiceFacts, finspace};
+
+/// A client of one of the services.
+#[derive(Clone, Debug)]
+pub(crate) enum AnyService {
+    /// The FinSpace Data API.
+    FinSpace(finspace::Client),
+    /// A Cognito user pool.
+    #[cfg(feature = "cognito")]
+    Cognito(cognito::Client),
+}
+
+impl AnyService {
+    /// Returns the way to the service.
+    #[must_use]
+    pub(crate) fn connection(&self) -> &Connection {
+        match self {
+            Self::FinSpace(client) => client.connection(),
+            #[cfg(feature = "cognito")]
+            Self::Cognito(client) => client.connection(),
+        }
+    }
+}
+
+impl Service for AnyService {
+    fn facts(&self) -> ServiceFacts {
+        match self {
+            Self::FinSpace(client) => client.facts(),
+            #[cfg(feature = "cognito")]
+            Self::Cognito(client) => client.facts(),
+        }
+    }
+
+    async fn reset(&self, request: Request<'_>) -> Result<Reset, Failure> {
+        match self {
+            Self::FinSpace(client) => client.reset(request).await,
+            #[cfg(feature = "cognito")]
+            Self::Cognito(client) => client.reset(request).await,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The errors of the Cognito user pools API.
+//!
+//! Invariant: the code decides, since all but one come with 400. A code is the
+//! user's, the run's or the password's, and is sorted here and nowhere else.
+
+use crate::service::Cause;
+use crate::service::aws::failure::OwnError;
+
+/// The service's own word for a user that it does not know.
+pub(super) const NO_SUCH_USER: &str = "UserNotFoundException";
+
+/// The errors of the API (API reference, 2016-04-18), by the status they come with.
+pub(super) const OWN_ERRORS: &[OwnError] = &[
+    (400, NO_SUCH_USER, Cause::NoSuchUser),
+    // About this user as it stands now.
+    (400, "InvalidParameterException", Cause::Unfit),
+    (400, "UnsupportedUserStateException", Cause::Unfit),
+    (400, "UserNotConfirmedException", Cause::Unfit),
+    (400, "PasswordResetRequiredException", Cause::Unfit),
+    (400, "AliasExistsException", Cause::Unfit),
+    (400, "UserLambdaValidationException", Cause::Unfit),
+    (400, "UnexpectedLambdaException", Cause::Unfit),
+    (400, "InvalidLambdaResponseException", Cause::Unfit),
+    (400, "ConcurrentModificationException", Cause::Conflict),
+    // About the pool or the caller: no other request would fare better.
+    (400, "ResourceNotFoundException", Cause::Barred),
+    (400, "NotAuthorizedException", Cause::Barred),
+    (400, "AccessDeniedException", Cause::Barred),
+    (403, "AccessDeniedException", Cause::Barred),
+    (400, "OperationNotEnabledException", Cause::Barred),
+    (400, "UnsupportedOperationException", Cause::Barred),
+    (400, "InvalidUserPoolConfigurationException", Cause::Barred),
+    (400, "UserPoolAddOnNotEnabledException", Cause::Barred),
+    (400, "FeatureUnavailableInTierException", Cause::Barred),
+    (400, "OptInRequired", Cause::Barred),
+    (403, "OptInRequired", Cause::Barred),
+    // About the password.
+    (400, "InvalidPasswordException", Cause::PasswordRefused),
+    (400, "PasswordHistoryPolicyViolationException", Cause::PasswordUsed),
+    (400, "TooManyRequestsException", Cause::Throttled),
+    (400, "LimitExceededException", Cause::Throttled),
+    (500, "InternalErrorException", Cause::Server),
+];

@@ -1,0 +1,29 @@
+//! Amazon Cognito user pools over the AWS SDK.
+//!
+//! Invariant: one call of [`Client::reset`](crate::service::Service::reset) is
+//! one request on the wire; the SDK's retries are off. A password is set as a
+//! temporary one and never as a permanent one. No error or debug text holds a
+//! response body or a password.
+
+use std::time::Duration;
+
+use super::{Repeat, ServiceFacts};
+
+mod client;
+mod failure;
+mod pool;
+
+#[allow(unused_imports, reason = "the simulator speaks FinSpace alone so far")]
+pub(crate) use client::connect_simulated;
+pub(crate) use client::{Client, connect};
+pub(crate) use pool::Pool;
+
+/// Cognito user pools; the password's life is the pool's own where it is known.
+pub(crate) const FACTS: ServiceFacts = ServiceFacts {
+    name: "Cognito",
+    repeat: Repeat::SamePassword,
+    no_such_user: failure::NO_SUCH_USER,
+    user_columns: &["username", "sub", "email", "status", "enabled", "created_at"],
+    password_life: Duration::from_hours(7 * 24),
+    refused: "check --user-pool-id and --region, and that the credentials may use cognito-idp:AdminSetUserPassword",
+};

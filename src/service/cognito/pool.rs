@@ -1,0 +1,78 @@
+//! A user pool's own rules: its passwords, their life, and who is the same user.
+
+use std::time::Duration;
+
+use aws_sdk_cognitoidentityprovider::types::{PasswordPolicyType, UserPoolType, UsernameConfigurationType};
+
+/// The life of a temporary password where the pool names none (API reference,
+/// `TemporaryPasswordValidityDays`).
+const USUAL_DAYS: u64 = 7;
+/// The longest life that a pool can name.
+const MOST_DAYS: u64 = 365;
+/// The shortest password where the pool names no length.
+const USUAL_LENGTH: usize = 8;
+/// The longest password that the API takes.
+pub(super) const LONGEST_PASSWORD: usize = 256;
+
+/// A user pool by its own description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pool {
+    /// Its name.
+    pub name: String,
+    /// Its rules for a password.
+    pub policy: PasswordPolicy,
+    /// The life of a temporary password.
+    pub password_life: Duration,
+    /// True if `Ann` and `ann` are two users.
+    pub case_sensitive: bool,
+    /// Attributes that name a user as well as its user name does: `email`,
+    /// `phone_number`, `preferred_username`.
+    pub aliases: Vec<String>,
+    /// Users, by the service's own estimate.
+    pub estimated_users: u64,
+}
+
+/// A user pool's rules for a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PasswordPolicy {
+    /// The fewest characters.
+    pub length: usize,
+    /// One upper-case letter at least.
+    pub uppercase: bool,
+    /// One lower-case letter at least.
+    pub lowercase: bool,
+    /// One digit at least.
+    pub numbers: bool,
+    /// One symbol at least.
+    pub symbols: bool,
+}
+
+impl Pool {
+    /// Reads a pool's description.
+    pub(super) fn of(described: &UserPoolType) -> Self {
+        let policy = described.policies().and_then(|policies| policies.password_policy());
+        let days = policy.and_then(|policy| u64::try_from(policy.temporary_password_validity_days()).ok());
+        let days = days.filter(|days| *days > 0).unwrap_or(USUAL_DAYS).min(MOST_DAYS);
+        let length =
+            policy.and_then(PasswordPolicyType::minimum_length).and_then(|length| usize::try_from(length).ok());
+        let wants = |wish: fn(&PasswordPolicyType) -> bool| policy.is_some_and(wish);
+        let mut aliases: Vec<String> =
+            described.alias_attributes().iter().map(|alias| alias.as_str().to_owned()).collect();
+        aliases.extend(described.username_attributes().iter().map(|name| name.as_str().to_owned()));
+        let case = described.username_configuration().map(UsernameConfigurationType::case_sensitive);
+        Self {
+            name: described.name().unwrap_or_default().to_owned(),
+            policy: PasswordPolicy {
+                length: length.unwrap_or(USUAL_LENGTH).min(LONGEST_PASSWORD),
+                uppercase: wants(PasswordPolicyType::require_uppercase),
+                lowercase: wants(PasswordPolicyType::require_lowercase),
+                numbers: wants(PasswordPolicyType::require_numbers),
+                symbols: wants(PasswordPolicyType::require_symbols),
+            },
+            password_life: Duration::from_hours(24 * days),
+            case_sensitive: case.unwrap_or(true),
+            aliases,
+            estimated_users: u64::try_from(described.estimated_number_of_users()).unwrap_or(0),
+        }
+    }
+}
