@@ -155,6 +155,9 @@ pub(crate) enum SettingsError {
     /// A summary on standard output would mix with results.
     #[error("a summary can't go to standard output; name a file with --summary")]
     SummaryToStdout,
+    /// A pool in a service that has none.
+    #[error("--user-pool-id and --pool describe a user pool; add --service cognito, or leave them out")]
+    PoolWithoutCognito,
 }
 
 /// Reasons that end a check early.

@@ -1,17 +1,24 @@
 //! `simulator`: serves the simulated API on loopback until a signal comes.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::args::duration;
-use crate::commands::error::Error;
+use crate::commands::error::{Error, SettingsError};
 use crate::commands::exit::Exit;
 use crate::model::InputError;
 use crate::process::signals::Shutdown;
-use crate::simulator::{ACCESS_KEY_ID, Config, Population, REGION, Replay, SECRET_ACCESS_KEY, Simulator};
+use crate::simulator::{
+    ACCESS_KEY_ID, Config, Pool, PoolSettings, PoolUsers, Population, REGION, Replay, SECRET_ACCESS_KEY, Service,
+    Simulator,
+};
 use crate::ui::Printer;
+
+/// The pool that is simulated unless another is named.
+const POOL_ID: &str = "us-east-1_Simulated";
 
 /// Flags of `simulator`.
 #[derive(Debug, Args)]
@@ -19,6 +26,15 @@ pub(crate) struct SimulatorArgs {
     /// Address to listen on; loopback only
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub listen: std::net::SocketAddr,
+    /// The service to simulate
+    #[arg(long, value_enum, value_name = "SERVICE", default_value = "finspace")]
+    pub service: SimulatedService,
+    /// The user pool there is, of Cognito [default: us-east-1_Simulated]
+    #[arg(long, value_name = "ID")]
+    pub user_pool_id: Option<String>,
+    /// Settings of the user pool, like email-aliases,case-insensitive,length=12,history=3,days=30; also email-usernames, no-uppercase, no-lowercase, no-numbers and no-symbols
+    #[arg(long, value_name = "SETTINGS")]
+    pub pool: Option<PoolSettings>,
     /// CSV of the users there are [default: anyone but IDs that begin with `missing`]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub users: Option<PathBuf>,
@@ -51,24 +67,51 @@ pub(crate) struct SimulatorArgs {
     pub credential_life: Option<Duration>,
 }
 
+/// The services that can be simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SimulatedService {
+    /// The Amazon FinSpace Data API
+    Finspace,
+    /// The admin API of Amazon Cognito user pools
+    Cognito,
+}
+
+impl SimulatorArgs {
+    /// Reads the users, if there is a file of them.
+    fn users<T, E: ToString>(&self, read: impl FnOnce(File) -> Result<T, E>) -> Result<Option<T>, InputError> {
+        let Some(path) = &self.users else { return Ok(None) };
+        let name = path.display().to_string();
+        let wrong = |what: String| InputError::new(&name, what, "see `finspace-reset simulator --help`");
+        let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
+        read(file).map(Some).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// Returns the user pool that the flags describe.
+    fn pool(&self) -> Result<Pool, InputError> {
+        let mut pool = Pool::new(self.user_pool_id.as_deref().unwrap_or(POOL_ID));
+        pool.settings = self.pool.clone().unwrap_or_default();
+        pool.users = self.users(PoolUsers::from_csv)?.unwrap_or(PoolUsers::Anyone);
+        Ok(pool)
+    }
+}
+
 /// Serves the simulated API until a signal comes.
 ///
 /// # Errors
 /// The users can't be read, or the address can't be had.
 pub(super) async fn run(args: SimulatorArgs, printer: &Printer) -> Result<Exit, Error> {
-    let population = match &args.users {
-        None => Population::Anyone,
-        Some(path) => {
-            let name = path.display().to_string();
-            let wrong = |what: String| InputError::new(&name, what, "see `finspace-reset simulator --help`");
-            let file = std::fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
-            Population::from_csv(file).map_err(|error| wrong(error.to_string()))?
+    let (service, population) = match args.service {
+        SimulatedService::Cognito => (Service::Cognito(Box::new(args.pool()?)), Population::Anyone),
+        SimulatedService::Finspace if args.user_pool_id.is_some() || args.pool.is_some() => {
+            return Err(SettingsError::PoolWithoutCognito.into());
         }
+        SimulatedService::Finspace => (Service::FinSpace, args.users(Population::from_csv)?.unwrap_or_default()),
     };
     let shutdown = Shutdown::listen().map_err(|error| Error::System("no signal handlers", error))?;
     let _orderly = shutdown.orderly();
     let config = Config {
         listen: args.listen,
+        service,
         population,
         token_ttl: args.token_ttl,
         quota: args.quota,
@@ -88,8 +131,12 @@ pub(super) async fn run(args: SimulatorArgs, printer: &Printer) -> Result<Exit, 
     let simulator =
         Simulator::bind(config).await.map_err(|error| Error::System("the simulator can't listen", error))?;
     let endpoint = simulator.endpoint();
+    let variable = match args.service {
+        SimulatedService::Finspace => "AWS_ENDPOINT_URL_FINSPACE_DATA",
+        SimulatedService::Cognito => "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
+    };
     let lines = format!(
-        "export AWS_ENDPOINT_URL_FINSPACE_DATA={endpoint}\n\
+        "export {variable}={endpoint}\n\
          export AWS_ENDPOINT_URL={endpoint}\n\
          export AWS_REGION={REGION}\n\
          export AWS_ACCESS_KEY_ID={ACCESS_KEY_ID}\n\

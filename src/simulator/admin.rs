@@ -7,10 +7,11 @@ use hyper::http::request::Parts;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::accounts::Account;
 use super::answer::{Answer, Refusal};
-use super::api::{Api, Query};
+use super::api::Api;
 use super::metrics::Metrics;
-use super::store::Account;
+use super::query::Query;
 
 const PREFIX: &str = "/_simulator/";
 
@@ -29,9 +30,9 @@ pub(super) fn answer(api: &Api, head: &Parts) -> Option<Answer> {
 fn state(api: &Api, query: Query<'_>) -> Result<Answer, Refusal> {
     let with_users = query.text("users")?.as_deref() != Some("false");
     let state = api.state();
-    let accounts = state.store.users();
+    let accounts = state.service.accounts().all();
     Ok(Answer::json(&StateShape {
-        metrics: &state.metrics,
+        metrics: &state.world.metrics,
         users_reset: accounts.len(),
         users: with_users.then_some(Accounts(accounts)),
     }))
@@ -42,7 +43,7 @@ fn user(api: &Api, query: Query<'_>) -> Result<Answer, Refusal> {
     let id = query.text("id")?;
     let id = id.ok_or_else(|| Refusal::validation("id", "id is missing: send id=USER_ID."))?;
     let state = api.state();
-    let account = state.store.user(&id);
+    let account = state.service.accounts().get(&id);
     Ok(Answer::json(&account.map_or(NEVER, AccountShape::of)))
 }
 
@@ -73,12 +74,24 @@ struct AccountShape<'a> {
     /// The last one is current.
     passwords: &'a [Box<str>],
     resets: u64,
+    /// Of a user pool: the state that the last reset left the user in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    /// Of a user pool: the times that every session was ended.
+    #[serde(skip_serializing_if = "is_zero")]
+    sign_outs: u64,
 }
 
-const NEVER: AccountShape<'static> = AccountShape { passwords: &[], resets: 0 };
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+const NEVER: AccountShape<'static> = AccountShape { passwords: &[], resets: 0, status: None, sign_outs: 0 };
 
 impl<'a> AccountShape<'a> {
     fn of(account: &'a Account) -> Self {
-        AccountShape { passwords: &account.passwords, resets: account.resets }
+        let Account { passwords, resets, status, sign_outs, .. } = account;
+        AccountShape { passwords, resets: *resets, status: *status, sign_outs: *sign_outs }
     }
 }

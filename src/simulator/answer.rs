@@ -1,7 +1,8 @@
 //! Answers: status, error code and body, and the way they end.
 //!
-//! Invariant: every refusal has the shape that the API gives its error: the code in a header,
-//! `message` and where the shape has it `reason` in the body, and nothing at all for throttling.
+//! Invariant: a refusal turned into an answer has the shape that FinSpace gives its error: the code in a
+//! header, `message` and where the shape has it `reason` in the body, and nothing at all for throttling.
+//! Another service writes the same refusals in a shape of its own.
 
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub(super) struct Answer {
     /// Goes into the header `x-amzn-errortype`.
     pub code: Option<&'static str>,
     pub body: Bytes,
+    /// Goes into the header `content-type`.
+    pub media: &'static str,
     pub ending: StopReason,
     /// The wait before the answer.
     pub delay: Duration,
@@ -42,6 +45,7 @@ impl Answer {
             status: StatusCode::OK,
             code: None,
             body: body.into(),
+            media: "application/json",
             ending: StopReason::Whole,
             delay: Duration::ZERO,
             request_id: uuid::Uuid::nil(),
@@ -69,13 +73,13 @@ pub(super) struct Refusal {
     #[serde(skip)]
     pub code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
+    pub message: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
 
 impl Refusal {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Refusal {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Refusal {
         Refusal { status, code, message: Some(message.into()), reason: None }
     }
 

@@ -1,4 +1,4 @@
-//! Faults: how often a `ResetUserPassword` request goes wrong, and how.
+//! Faults: how often a request that changes a user goes wrong, and how.
 //!
 //! Invariant: which request meets which fault follows from the seed and the request's place in the
 //! order of those that got past validation, and from nothing else.

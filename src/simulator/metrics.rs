@@ -18,10 +18,11 @@ pub(super) struct Metrics {
     pub requests: Requests,
     /// Executed, replays apart.
     pub resets: u64,
+    /// Resets that changed nothing: a client token again, or the current password again.
     pub replays: u64,
-    /// Answered 429.
+    /// Past the quota.
     pub throttled: u64,
-    /// Answered 403.
+    /// Refused for who asked.
     pub refused: u64,
     pub faults: FaultsMet,
     /// Over any second, all that arrived, refused and throttled ones too.
@@ -39,6 +40,9 @@ pub(super) struct Requests {
     /// Those by permission group, too.
     pub list_users: u64,
     pub credentials: u64,
+    pub describe_pool: u64,
+    pub update_pool: u64,
+    pub sign_out: u64,
 }
 
 /// Faults that requests met.

@@ -1,5 +1,5 @@
-//! The embedded simulator: an HTTP server that speaks the part of the Amazon `FinSpace` Data API
-//! that has to do with users and their passwords.
+//! The embedded simulator: an HTTP server that speaks what the Amazon `FinSpace` Data API, or the admin
+//! API of Amazon Cognito user pools, has to do with users and their passwords.
 //!
 //! It is the server of the tests and of every rehearsal, so it must be faithful where the API is
 //! documented (signatures, constraints, errors, idempotent client tokens), say which way it went
@@ -11,28 +11,38 @@
 //! the same faults.
 //!
 //! A request passes these stations, in this order: signature (403), quota (429), permission (403),
-//! validation (400), existence (404), fault before, execution (409), fault after, latency.
+//! validation (400), existence (404), fault before, execution (409), fault after, latency. The
+//! statuses are `FinSpace`'s; Cognito answers 400 to all of them.
 //!
 //! Under `/_simulator/` it tells, unsigned, what it has seen: see [`Simulator`].
 
+mod accounts;
 mod admin;
 mod answer;
 mod api;
-mod directory;
+mod cognito;
 mod faults;
+mod finspace;
 mod keys;
 mod metrics;
+mod operations;
+mod pages;
 mod population;
+mod query;
 mod quota;
 mod server;
 mod sigv4;
-mod store;
+mod words;
+
+#[cfg(test)]
+use api::Api;
 
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+pub use cognito::{PasswordPolicy, Pool, PoolError, PoolSettings, PoolUser, PoolUserStatus, PoolUsers, PoolUsersError};
 pub use faults::{Faults, FaultsError};
 pub use population::{ApiAccess, Population, PopulationError, User, UserStatus, UserType, is_valid_identifier};
 pub use quota::{Limiter, Quota, QuotaError};
@@ -55,7 +65,9 @@ pub const PLAIN_SECRET_ACCESS_KEY: &str = "simulated/secret/of/a/plain/user/0000
 pub struct Config {
     /// The address to listen on; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// The users that exist.
+    /// The service that is simulated.
+    pub service: Service,
+    /// The users that exist in `FinSpace`.
     pub population: Population,
     /// The time for which a client token is idempotent, counted from its execution.
     pub token_ttl: Duration,
@@ -67,7 +79,7 @@ pub struct Config {
     pub refusal_latency: Option<Duration>,
     /// The latency varies by up to this much either way.
     pub jitter: Duration,
-    /// Faults of `ResetUserPassword` requests, each with its share.
+    /// Faults of requests that change a user, each with its share.
     pub faults: Faults,
     /// Passwords, request IDs, latencies and faults come from this.
     pub seed: u64,
@@ -84,6 +96,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            service: Service::FinSpace,
             population: Population::Anyone,
             token_ttl: Duration::from_mins(10),
             quota: None,
@@ -97,6 +110,16 @@ impl Default for Config {
             replay: Replay::SameAnswer,
         }
     }
+}
+
+/// A service that can be simulated.
+#[derive(Clone, Debug, Default)]
+pub enum Service {
+    /// The Amazon `FinSpace` Data API.
+    #[default]
+    FinSpace,
+    /// The admin API of Amazon Cognito, with this one user pool.
+    Cognito(Box<Pool>),
 }
 
 /// The answer to the same client token for the same user while it is remembered. The API's

@@ -6,13 +6,14 @@
 use std::collections::HashSet;
 use std::io::Read;
 
-use serde::Serialize;
+use super::words::words;
 
 /// The users of the environment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Population {
     /// Every valid user ID exists and is enabled, apart from those that begin with `missing`. Lists
     /// hold the users reset so far.
+    #[default]
     Anyone,
     /// These users and no others.
     Listed(Vec<User>),
@@ -57,23 +58,6 @@ impl User {
             permission_groups: Vec::new(),
         }
     }
-}
-
-/// Defines an enumeration with the API's words for it.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-        pub enum $name { $(#[serde(rename = $word)] $variant),+ }
-
-        impl $name {
-            const WORDS: &'static str = concat!($($word, " "),+);
-
-            fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)+ _ => None }
-            }
-        }
-    };
 }
 
 words! {

@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 
 use super::answer::{Answer, Refusal, StopReason};
 use super::api::Api;
+use super::operations::Call;
 use super::{Config, admin};
 
 const MAX_BODY: usize = 64 * 1024;
@@ -88,13 +89,13 @@ async fn respond(api: Arc<Api>, request: Request<Incoming>) -> Result<Response<P
     let body = match Limited::new(body, MAX_BODY).collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
-            return Ok(write(Refusal::too_large().into()));
+            return Ok(write(api.refuse(Refusal::too_large())));
         }
         Err(_) => return Err(Hangup),
     };
     let answer = match admin::answer(&api, &head) {
         Some(answer) => answer,
-        None => api.answer(&head, &body, Instant::now(), Timestamp::now()),
+        None => api.answer(&Call { head: &head, body: &body, now: Instant::now(), time: Timestamp::now() }),
     };
     if !answer.delay.is_zero() {
         tokio::time::sleep(answer.delay).await;
@@ -113,7 +114,7 @@ fn write(answer: Answer) -> Response<Paper> {
     });
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.media));
     let mut buffer = uuid::Uuid::encode_buffer();
     let id = answer.request_id.hyphenated().encode_lower(&mut buffer);
     if let Ok(id) = HeaderValue::from_str(id) {

@@ -5,8 +5,6 @@
 //! arrived, encoded once more; signatures are compared in constant time. The algorithm is in the
 //! "AWS Signature Version 4" section of AWS's IAM user guide.
 
-use std::time::Instant;
-
 use hex::FromHex;
 use hmac::Mac;
 use hyper::HeaderMap;
@@ -19,8 +17,8 @@ use sha2::{Digest, Sha256};
 
 use super::answer::Refusal;
 use super::keys::{Caller, Keyring, Scope};
+use super::operations::Call;
 
-const SERVICE: &str = "finspace-api";
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const MAX_SKEW_SECONDS: i64 = 300;
 
@@ -28,14 +26,9 @@ const MAX_SKEW_SECONDS: i64 = 300;
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
-/// Verifies a request's signature and tells whose it is.
-pub(super) fn verify(
-    head: &Parts,
-    body: &[u8],
-    keyring: &mut Keyring,
-    now: Instant,
-    time: Timestamp,
-) -> Result<Caller, Refusal> {
+/// Verifies that a request is signed for this service, and tells by whom.
+pub(super) fn verify(call: &Call<'_>, service: &str, keyring: &mut Keyring) -> Result<Caller, Refusal> {
+    let Call { head, body, now, time } = *call;
     let authorization = Authorization::from(&head.headers)?;
     let scope = authorization.scope;
     let date = single(&head.headers, "x-amz-date").ok_or_else(|| incomplete("There is no x-amz-date header"))?;
@@ -49,8 +42,8 @@ pub(super) fn verify(
     let token = session_token.map(hyper::header::HeaderValue::as_bytes);
     let (caller, mut signer) = keyring.open(authorization.key_id, token, &scope, now)?;
 
-    if scope.service != SERVICE {
-        return Err(wrong(&format!("Sign for the service '{SERVICE}'")));
+    if scope.service != service {
+        return Err(wrong(&format!("Sign for the service '{service}'")));
     }
     check_time(date, scope.date, time)?;
     let payload_hash = hex::encode(Sha256::digest(body));

@@ -4,6 +4,7 @@ mod answers;
 mod awscli_conformance;
 mod bad_input;
 mod clock;
+mod cognito_simulator;
 mod common;
 mod completions;
 mod conventions;

@@ -1,6 +1,6 @@
 //! Any request that the SDK's signer signs passes, and no other does.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use aws_sdk_finspacedata::config::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -9,6 +9,8 @@ use hyper::Request;
 use proptest::prelude::*;
 
 use super::*;
+
+const SERVICE: &str = "cognito-idp";
 
 /// A request to sign, as hostile as HTTP allows.
 fn requests() -> impl Strategy<Value = Parts> {
@@ -47,7 +49,8 @@ fn signed(mut head: Parts, body: &[u8], time: Timestamp) -> Parts {
 }
 
 fn check(head: &Parts, body: &[u8], time: Timestamp) -> Result<(), &'static str> {
-    verify(head, body, &mut Keyring::new(), Instant::now(), time).map(drop).map_err(|refusal| refusal.code)
+    let call = Call { head, body, now: Instant::now(), time };
+    verify(&call, SERVICE, &mut Keyring::new()).map(drop).map_err(|refusal| refusal.code)
 }
 
 proptest! {

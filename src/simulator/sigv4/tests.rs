@@ -1,6 +1,6 @@
 //! Verification against a request that the AWS SDK signed, whole and with each part touched.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_finspacedata::config::{BehaviorVersion, Credentials, Region};
 use hyper::Request;
@@ -54,7 +54,8 @@ fn parse(wire: &str) -> (Parts, Vec<u8>) {
 }
 
 fn check(head: &Parts, body: &[u8], time: Timestamp) -> Result<(), &'static str> {
-    let verified = verify(head, body, &mut Keyring::new(), Instant::now(), time);
+    let call = Call { head, body, now: Instant::now(), time };
+    let verified = verify(&call, "finspace-api", &mut Keyring::new());
     verified.map(|caller| assert!(caller.superuser)).map_err(|refusal| refusal.code)
 }
 

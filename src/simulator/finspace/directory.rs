@@ -7,9 +7,10 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::answer::Refusal;
-use super::population::{ApiAccess, Population, User, UserStatus, UserType};
-use super::store::Account;
+use crate::simulator::accounts::Account;
+use crate::simulator::answer::Refusal;
+use crate::simulator::pages::page_token;
+use crate::simulator::population::{ApiAccess, Population, User, UserStatus, UserType};
 
 /// With [`Population::Anyone`], user IDs that begin with this don't exist.
 const MISSING: &str = "missing";
@@ -115,7 +116,7 @@ impl Directory {
                 continue;
             }
             if users.len() == length {
-                let next_token = Some(format!("from-{at}"));
+                let next_token = Some(page_token(at));
                 return Ok(Page { users, next_token });
             }
             users.push(Shape::of(&user, membership));
@@ -123,11 +124,6 @@ impl Directory {
         let next_token = None;
         Ok(Page { users, next_token })
     }
-}
-
-/// Returns the beginning of the page that a `nextToken` stands for.
-pub(super) fn page_start(next_token: &str) -> Option<usize> {
-    next_token.strip_prefix("from-")?.parse().ok()
 }
 
 pub(super) fn no_such_user() -> Refusal {

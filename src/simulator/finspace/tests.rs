@@ -1,6 +1,9 @@
 //! Laws of the operations that need no socket: routes, labels and bodies.
 
+use jiff::Timestamp;
+
 use super::*;
+use crate::simulator::Api;
 
 fn api(config: Config) -> Api {
     Api::new(Config { verify_signatures: false, ..config })
@@ -10,7 +13,7 @@ fn api(config: Config) -> Api {
 fn call(api: &Api, method: &str, uri: &str, body: &[u8]) -> (u16, &'static str, String) {
     let request = hyper::Request::builder().method(method).uri(uri).body(());
     let (head, ()) = request.unwrap().into_parts();
-    let answer = api.answer(&head, body, Instant::now(), Timestamp::now());
+    let answer = api.answer(&Call { head: &head, body, now: Instant::now(), time: Timestamp::now() });
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
     (answer.status.as_u16(), answer.code.unwrap_or(""), text)
 }
@@ -47,11 +50,11 @@ fn what_breaks_the_constraints_is_400_and_resets_nobody() {
         assert_eq!((status, code), (400, "ValidationException"), "{body}");
     }
     assert_eq!(call(&api, "POST", "/user/a/password", b"\xff{").0, 400);
-    assert_eq!(api.state().metrics.resets, 0);
+    assert_eq!(api.state().world.metrics.resets, 0);
     for body in ["", "{}", r#"{"clientToken":null}"#, r#"{"other":1}"#] {
         assert_eq!(call(&api, "POST", "/user/a/password", body.as_bytes()).0, 200, "{body}");
     }
-    assert_eq!(api.state().metrics.resets, 4);
+    assert_eq!(api.state().world.metrics.resets, 4);
 }
 
 #[test]
@@ -90,14 +93,4 @@ fn the_same_seed_gives_the_same_answers() {
     };
     assert_eq!(answers(4), answers(4));
     assert_ne!(answers(4), answers(5));
-}
-
-#[test]
-fn latency_swings_by_its_jitter_and_no_further() {
-    let api = api(Config { latency: Duration::from_millis(10), jitter: Duration::from_millis(4), ..Config::default() });
-    let mut rng = StdRng::seed_from_u64(1);
-    let delays: Vec<_> = (0..1000).map(|_| api.delay(api.latency, &mut rng)).collect();
-    let (low, high) = (Duration::from_millis(6), Duration::from_millis(14));
-    assert!(delays.iter().all(|d| (low..=high).contains(d)));
-    assert!(delays.iter().any(|d| *d < low * 7 / 6) && delays.iter().any(|d| *d > high * 13 / 14));
 }

@@ -1,34 +1,23 @@
-//! The record of resets: each user's passwords and the client tokens that are still remembered.
+//! FinSpace's resets: passwords made here, and the client tokens that are still remembered.
 //!
-//! Invariant: the last password of a user's history is the current one, and while a token is
-//! remembered no second reset happens under it. Time is always passed in, never read here.
+//! Invariant: while a token is remembered no second reset happens under it. Time is always passed
+//! in, never read here.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use super::Replay;
+use crate::simulator::Replay;
+use crate::simulator::accounts::{Account, Accounts};
 
 #[derive(Debug)]
 pub(super) struct Store {
-    /// In the order of their first reset.
-    users: Vec<Account>,
-    by_id: HashMap<Arc<str>, usize>,
+    accounts: Accounts,
     tokens: Tokens,
     replay: Replay,
-}
-
-/// One user who was reset at least once.
-#[derive(Debug)]
-pub(super) struct Account {
-    pub id: Arc<str>,
-    pub passwords: Vec<Box<str>>,
-    /// Replays apart.
-    pub resets: u64,
 }
 
 /// The end of a reset.
@@ -44,7 +33,7 @@ pub(super) struct TokenTaken;
 
 impl Store {
     pub(super) fn new(token_ttl: Duration, replay: Replay) -> Store {
-        Store { users: Vec::new(), by_id: HashMap::new(), tokens: Tokens::new(token_ttl), replay }
+        Store { accounts: Accounts::default(), tokens: Tokens::new(token_ttl), replay }
     }
 
     /// Resets a user's password, or repeats the answer of a remembered token. Without a token it
@@ -59,21 +48,21 @@ impl Store {
         self.tokens.turn(now);
         let known = token.and_then(|token| self.tokens.get(token, now));
         if let Some(Memory { user, position, .. }) = known {
-            let account = &mut self.users[user];
+            let account = self.accounts.at(user);
             if &*account.id != user_id {
                 return Err(TokenTaken);
             }
             let position = match self.replay {
                 Replay::SameAnswer => position,
-                Replay::NewPassword => account.add(rng),
+                Replay::NewPassword => renew(account, rng),
             };
             return Ok(Reset { password: &account.passwords[position], replayed: true });
         }
 
-        let user = self.account(user_id);
-        let account = &mut self.users[user];
+        let user = self.accounts.place(user_id);
+        let account = self.accounts.at(user);
         account.resets += 1;
-        let position = account.add(rng);
+        let position = renew(account, rng);
         if let Some(token) = token {
             let at = now;
             self.tokens.put(token, Memory { user, position, at });
@@ -81,37 +70,15 @@ impl Store {
         Ok(Reset { password: &account.passwords[position], replayed: false })
     }
 
-    pub(super) fn users(&self) -> &[Account] {
-        &self.users
-    }
-
-    pub(super) fn user(&self, id: &str) -> Option<&Account> {
-        self.by_id.get(id).map(|&user| &self.users[user])
-    }
-
-    fn account(&mut self, user_id: &str) -> usize {
-        if let Some(&user) = self.by_id.get(user_id) {
-            return user;
-        }
-        let id: Arc<str> = user_id.into();
-        let user = self.users.len();
-        self.by_id.insert(Arc::clone(&id), user);
-        self.users.push(Account {
-            id,
-            // Nearly everyone is reset once.
-            passwords: Vec::with_capacity(1),
-            resets: 0,
-        });
-        user
+    pub(super) fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 }
 
-impl Account {
-    /// Makes a new current password and tells its place in the history.
-    fn add(&mut self, rng: &mut StdRng) -> usize {
-        self.passwords.push(password(rng));
-        self.passwords.len() - 1
-    }
+/// Makes a new current password and tells its place in the history.
+fn renew(account: &mut Account, rng: &mut StdRng) -> usize {
+    account.passwords.push(password(rng));
+    account.passwords.len() - 1
 }
 
 /// 8 to 20 characters, hostile to careless CSV: commas, quotes and equals signs come up, in front
@@ -205,8 +172,8 @@ mod tests {
         assert!(!replayed && second != first);
         // Its time counts from the second execution.
         assert_eq!(bench.reset("a", "t", 1599), Ok((second, true)));
-        assert_eq!(bench.store.user("a").unwrap().passwords.len(), 2);
-        assert_eq!(bench.store.user("a").unwrap().resets, 2);
+        assert_eq!(bench.store.accounts.get("a").unwrap().passwords.len(), 2);
+        assert_eq!(bench.store.accounts.get("a").unwrap().resets, 2);
     }
 
     #[test]
@@ -215,7 +182,7 @@ mod tests {
         let (first, _) = bench.reset("a", "t", 0).unwrap();
         let (second, replayed) = bench.reset("a", "t", 1).unwrap();
         assert!(replayed && first != second);
-        let account = bench.store.user("a").unwrap();
+        let account = bench.store.accounts.get("a").unwrap();
         assert_eq!(account.passwords.last().map(|p| &**p), Some(&*second));
         assert_eq!(account.resets, 1);
     }
@@ -225,7 +192,7 @@ mod tests {
         let mut bench = Bench::new(Replay::SameAnswer);
         bench.reset("a", "t", 0).unwrap();
         assert_eq!(bench.reset("b", "t", 599), Err(TokenTaken));
-        assert!(bench.store.user("b").is_none());
+        assert!(bench.store.accounts.get("b").is_none());
         assert!(bench.reset("b", "t", 600).is_ok());
     }
 
