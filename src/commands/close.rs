@@ -15,6 +15,7 @@ use crate::engine::ledger::state_dir::StateError;
 use crate::engine::ledger::{Ledger, LedgerError, LedgerPaths};
 use crate::model::BatchName;
 use crate::ui::Printer;
+use crate::ui::format::counted;
 
 /// Flags of `close`.
 #[derive(Debug, Args)]
@@ -59,7 +60,11 @@ pub(super) fn run(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
     let counts = ledger.counts()?;
     printer.note(format!("batch {batch} is closed: its passwords are erased, its history stays"));
     if counts.to_do() > 0 {
-        printer.note(format!("{} of its users are still to do; put them in a roster of their own", counts.to_do()));
+        let be = if counts.to_do() == 1 { "is" } else { "are" };
+        printer.note(format!(
+            "{} {be} still to do: `run` with --batch {batch} and another --output goes on with the rest",
+            counted(counts.to_do(), "user")
+        ));
     }
     Ok(Exit::Success)
 }

@@ -45,7 +45,7 @@ pub(crate) enum PlanError {
     Fingerprint(#[from] FingerprintError),
     /// The batch is closed.
     #[error(
-        "batch {batch} was closed at {at} and its passwords are erased, while {left} users are still to do; `--batch {batch}` goes on with them, and a new --batch resets everyone again"
+        "batch {batch} was closed at {at} and its passwords are erased, with users still to do ({left}); `--batch {batch}` goes on with them, and a new --batch resets everyone again"
     )]
     Closed {
         /// The batch.
@@ -57,7 +57,7 @@ pub(crate) enum PlanError {
     },
     /// The batch was closed and would go on, and its output is its only copy.
     #[error(
-        "batch {batch} was closed at {at}, and {output} holds the only copy of its passwords, while {left} users are still to do; choose another --output to go on with them"
+        "batch {batch} was closed at {at}, and {output} holds the only copy of its passwords, with users still to do ({left}); choose another --output to go on with them"
     )]
     OnlyCopy {
         /// The batch.

@@ -193,6 +193,6 @@ fn the_page_says_one_thing_of_each_state() {
     room.run(&["close", "leavers", "--state-dir", "state"]).expect(0);
     report(&room, "closed.html").expect(0);
     let page = room.read("closed.html");
-    assert!(!page.contains("same command again") && page.contains("a roster of their own"), "{page}");
+    assert!(!page.contains("same command again") && page.contains("--batch leavers and another --output"), "{page}");
     assert!(page.contains("<dt>Stopped because</dt><dd>the time of --deadline is over</dd>"), "{page}");
 }

@@ -680,11 +680,11 @@ fn a_closed_batch_keeps_its_history_and_no_password() {
     let arguments = &["users.csv", "-o", "out.csv", "--batch", "b"];
     room.reset(&simulator, arguments).expect(1);
     assert!(room.exists("state/b.key"));
-    room.run(&["close", "b", "--state-dir", "state"]).expect(0).says("batch b is closed").says("1 of its users");
+    room.run(&["close", "b", "--state-dir", "state"]).expect(0).says("batch b is closed").says("1 user is still to do");
     assert!(!room.exists("state/b.key"));
     room.run(&["close", "b", "--state-dir", "state"]).expect(0);
     room.run(&["close", "nobody", "--state-dir", "state"]).expect(2).says("there is no batch nobody");
-    room.reset(&simulator, arguments).expect(2).says("batch b was closed at").says("1 users are still to do");
+    room.reset(&simulator, arguments).expect(2).says("batch b was closed at").says("users still to do (1)");
     assert_eq!((room.status()["state"].as_str(), simulator.requests()), (Some("closed"), 2));
     assert_true_and_once(&room.table("out.csv"), &simulator.seen());
 }
@@ -694,7 +694,7 @@ fn a_run_may_close_its_batch_whatever_failed() {
     let (room, simulator) = (Room::new(), Simulator::start(&[]));
     room.write("users.csv", "user_id\nann\nmissing-1\n");
     let ran = room.reset(&simulator, &["users.csv", "-o", "out.csv", "--batch", "b", "--close"]).expect(1);
-    ran.says("the batch is closed; put the 1 users left into a roster of their own");
+    ran.says("the same command with --batch b and another --output goes on with the 1 user left");
     assert!(!room.exists("state/b.key"));
     assert_true_and_once(&room.table("out.csv"), &simulator.seen());
 }

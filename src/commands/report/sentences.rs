@@ -71,11 +71,11 @@ pub(super) fn open(batch: &BatchStatus) -> Vec<String> {
     if let Some(process) = &batch.running {
         open.push(format!("A run is going on: process {process}."));
     }
-    // A closed batch takes no command again.
     let closed = batch.closed_at.is_some();
     let again = |command: &str| {
         if closed {
-            "put them in a roster of their own, with a --batch of its own".to_owned()
+            // A closed batch's file is never replaced.
+            format!("the same command with --batch {} and another --output {command}", batch.batch)
         } else {
             format!("the same command again {command}")
         }

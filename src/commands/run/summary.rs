@@ -20,7 +20,7 @@ use crate::engine::results::{self, PublishError};
 use crate::engine::roster::ListReport;
 use crate::model::{Counts, Millis, Tally};
 use crate::process::signals::Signal;
-use crate::ui::format::{human, pace};
+use crate::ui::format::{counted, human, pace};
 
 /// The form of the summary.
 const SCHEMA: &str = "finspace-reset/summary/1";
@@ -252,8 +252,8 @@ impl Summary {
         lines.extend(remarks(&self.elsewhere));
         if self.tally.requests > 0 {
             let mut line = format!(
-                "{} requests in {}, {:.1}/s of {}",
-                self.tally.requests,
+                "{} in {}, {:.1}/s of {}",
+                counted(self.tally.requests, "request"),
                 human(self.tally.sending),
                 self.achieved(),
                 self.rate
@@ -294,8 +294,13 @@ impl Summary {
             ));
         }
         if self.closed {
-            return (left > 0)
-                .then(|| format!("next: the batch is closed; put the {left} users left into a roster of their own"));
+            return (left > 0).then(|| {
+                format!(
+                    "next: the batch is closed; the same command with --batch {} and another --output goes on with the {} left",
+                    self.batch,
+                    counted(left, "user")
+                )
+            });
         }
         if left > 0 {
             let what =
