@@ -48,6 +48,7 @@ impl Exit {
             StopReason::Deadline
             | StopReason::TooManyFailures
             | StopReason::Refused { .. }
+            | StopReason::PasswordsRefused(_)
             | StopReason::EndpointDown(_)
             | StopReason::NotTheApi(_)
             | StopReason::Throttled => Self::Stopped,

@@ -4,6 +4,7 @@
 //! whose roster is long gone.
 
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
@@ -51,6 +52,12 @@ pub(super) struct BatchStatus {
     pub running: Option<String>,
     running_on: Option<String>,
     undelivered: u64,
+    /// The life of a temporary password.
+    #[serde(skip)]
+    pub password_life: Duration,
+    /// True if a repeat is safe for ever.
+    #[serde(skip)]
+    pub repeats_for_ever: bool,
     pub counts: Counts,
     #[serde(serialize_with = "doubt_for_machines")]
     pub in_doubt: Doubt,
@@ -228,6 +235,8 @@ impl BatchStatus {
             closed_why: ledger.get("closed_why")?,
             running: holder.as_ref().map(|holder| holder.process.clone()),
             running_on: holder.map(|holder| holder.host),
+            password_life: ledger.password_life()?,
+            repeats_for_ever: ledger.makes_passwords(),
             undelivered: ledger.undelivered()?.map_or(0, |left| left.users),
             counts,
             in_doubt,
@@ -309,6 +318,10 @@ fn detail(batch: &BatchStatus) -> String {
         let what =
             if batch.running.is_some() { "claimed by the run" } else { "left by a run that was stopped; run again" };
         lines.push(("in flight", format!("{}, {what}", batch.in_doubt.in_flight)));
+    }
+    if batch.repeats_for_ever && batch.in_doubt.users > 0 {
+        let what = "are settled without a new reset by the same command";
+        lines.push(("in doubt", format!("{} {what}", batch.in_doubt.users)));
     }
     if let Some(until) = &batch.doubt_until {
         lines.push((

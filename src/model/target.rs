@@ -55,6 +55,12 @@ impl Target {
         Self::Service { region: region.to_owned(), endpoint }
     }
 
+    /// Returns true for a user pool.
+    #[must_use]
+    pub(crate) fn is_pool(&self) -> bool {
+        matches!(self, Self::Pool { .. })
+    }
+
     /// The user pool `id` behind this target.
     #[must_use]
     pub(crate) fn in_pool(self, id: &UserPoolId) -> Self {

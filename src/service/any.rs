@@ -1,9 +1,12 @@
 //! The service that a run asks: one of those that stand here.
 
+use std::sync::Arc;
+
 use super::aws::Connection;
 #[cfg(feature = "cognito")]
 use super::cognito;
-use super::{Failure, Request, Reset, Service, ServiceFacts, finspace};
+use super::{Failure, PasswordMaker, Request, Reset, Service, ServiceFacts, finspace};
+use crate::model::Password;
 
 /// A client of one of the services.
 #[derive(Clone, Debug)]
@@ -41,6 +44,22 @@ impl Service for AnyService {
             Self::FinSpace(client) => client.reset(request).await,
             #[cfg(feature = "cognito")]
             Self::Cognito(client) => client.reset(request).await,
+        }
+    }
+
+    fn maker(&self) -> Option<Arc<dyn PasswordMaker>> {
+        match self {
+            Self::FinSpace(client) => client.maker(),
+            #[cfg(feature = "cognito")]
+            Self::Cognito(client) => client.maker(),
+        }
+    }
+
+    async fn relearn(&self, refused: &Password) -> Result<(), Failure> {
+        match self {
+            Self::FinSpace(client) => client.relearn(refused).await,
+            #[cfg(feature = "cognito")]
+            Self::Cognito(client) => client.relearn(refused).await,
         }
     }
 }

@@ -133,6 +133,17 @@ impl Failure {
         Self::without_answer(Cause::Lost, "ReadTimeout", message)
     }
 
+    /// The failure of a request that led up to a reset, and reset nobody itself.
+    #[must_use]
+    pub(crate) fn of_a_question(self) -> Self {
+        match self.cause {
+            Cause::Server | Cause::Lost | Cause::Unreadable | Cause::Foreign => {
+                Self { cause: Cause::Unreachable, ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// Returns the proof that this answer gives about the user.
     ///
     /// A refusal proves that its request was not carried out only in the

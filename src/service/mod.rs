@@ -5,6 +5,7 @@
 //! off its [`ServiceFacts`]; a service imports nothing of the engine. A new
 //! service is a folder beside `finspace`, and the line that picks it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::Password;
@@ -30,6 +31,26 @@ pub(crate) trait Service {
     /// # Errors
     /// Everything but a password that is the user's from now on.
     async fn reset(&self, request: Request<'_>) -> Result<Reset, Failure>;
+
+    /// Returns the maker of passwords, where the caller makes them.
+    fn maker(&self) -> Option<Arc<dyn PasswordMaker>> {
+        None
+    }
+
+    /// Takes note of a password that the service refuses: asks for its rules
+    /// again, unless those that are known refuse it too.
+    ///
+    /// # Errors
+    /// The rules can't be read; nobody is reset by asking.
+    async fn relearn(&self, _refused: &Password) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// Makes the passwords of a service whose caller makes them.
+pub(crate) trait PasswordMaker: Send + Sync {
+    /// Makes a password by the rules that are known now.
+    fn make(&self) -> Password;
 }
 
 /// The facts of a service.
@@ -44,7 +65,6 @@ pub(crate) struct ServiceFacts {
     /// The columns of a list of its users.
     pub user_columns: &'static [&'static str],
     /// The life of a temporary password.
-    #[allow(dead_code, reason = "the ledger reads it in its next change")]
     pub password_life: Duration,
     /// The way out where the service refuses the caller.
     pub refused: &'static str,

@@ -39,7 +39,7 @@ fn a_ledger_that_cannot_be_trusted_is_refused_and_left_as_it_is() {
         ("empty.ledger", "is damaged (it is empty)", damaged),
         (
             "newer.ledger",
-            "has format 2, and this program knows formats up to 1",
+            "has format 3, and this program knows formats up to 2",
             "use the newer finspace-reset that wrote it",
         ),
         ("not-sqlite.ledger", "is damaged (file is not a database)", damaged),

@@ -5,7 +5,6 @@
 
 use super::causes::Causes;
 use crate::commands::status::BatchStatus;
-use crate::model::PASSWORD_LIFE;
 use crate::ui::format::counted;
 
 /// `1 user is`, `2 users are`.
@@ -23,7 +22,8 @@ pub(super) fn standing(batch: &BatchStatus, causes: &Causes) -> Vec<String> {
         }
     };
     let expiry = causes.reset.map_or_else(String::new, |(first, last)| {
-        let (first, last) = (super::moment(first.plus(PASSWORD_LIFE)), super::moment(last.plus(PASSWORD_LIFE)));
+        let life = batch.password_life;
+        let (first, last) = (super::moment(first.plus(life)), super::moment(last.plus(life)));
         if first == last {
             format!("; the temporary passwords expire at {first} UTC")
         } else {
@@ -90,6 +90,7 @@ pub(super) fn open(batch: &BatchStatus) -> Vec<String> {
                 batch.in_doubt.can_settle,
                 again("asks for their answers")
             ),
+            _ if batch.repeats_for_ever && !closed => again("sends them the same password again"),
             _ => again("resets them once more, to be sure"),
         };
         open.push(format!("{} may or may not be reset; {until}.", counted(counts.unknown, "user")));

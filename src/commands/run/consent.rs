@@ -87,7 +87,8 @@ pub(super) fn describe(job: &Job, plan: &Plan) -> String {
     line("output", output(job));
     for (at, user) in plan.first.iter().enumerate() {
         let token = client_token(&job.target, &job.batch, user);
-        let token = if job.settings.verbose { format!(" token {token}") } else { String::new() };
+        let token =
+            if job.settings.verbose && !job.target.is_pool() { format!(" token {token}") } else { String::new() };
         line(if at == 0 { "first users" } else { "" }, format!("{user:?}{token}"));
     }
     line("plan", job.fingerprint(plan).to_string());

@@ -17,7 +17,7 @@ use crate::engine::plan::PlanError;
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::publish;
 use crate::engine::results::{PublishError, Table};
-use crate::model::{Counts, Millis, PASSWORD_LIFE, shell_word};
+use crate::model::{Counts, Millis, shell_word};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
 use crate::ui::Printer;
@@ -34,7 +34,8 @@ pub(super) fn nothing_left(ready: &Ready, printer: &Printer) -> Result<Option<Ex
     if left > 0 {
         return Err(PlanError::Closed { batch, at, left }.into());
     }
-    let expiry = ledger.last_reset_at()?.map(|last| last.plus(PASSWORD_LIFE));
+    let life = ledger.password_life()?;
+    let expiry = ledger.last_reset_at()?.map(|last| last.plus(life));
     if let Some(expiry) = expiry.filter(|expiry| Millis::now() > *expiry && plan.counts.reset() > 0) {
         return Err(PlanError::Expired { batch, at: expiry.to_string() }.into());
     }
@@ -184,6 +185,7 @@ fn publish(job: &Job, ledger: &Ledger) -> Result<Counts, PublishError> {
         header: job.roster.header(),
         target: &job.target,
         batch: &job.batch,
+        password_life: ledger.password_life()?,
         name: job.output.as_deref().unwrap_or(Path::new("standard output")),
     };
     let seal = job.encryption.as_ref();

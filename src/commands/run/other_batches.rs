@@ -6,7 +6,7 @@ use crate::commands::error::Error;
 use crate::engine::ledger::guard::{Others, Overlap, Roll};
 use crate::engine::ledger::{Ledger, RowKind};
 use crate::engine::plan::new_row;
-use crate::model::{PASSWORD_LIFE, Status};
+use crate::model::Status;
 use crate::ui::Printer;
 
 /// The number of batches that are told.
@@ -21,7 +21,7 @@ pub(super) fn check(job: &Job, ledger: Option<&Ledger>, printer: &Printer) -> Re
     if job.settings.service.simulate {
         return Ok(Vec::new());
     }
-    let others = Others::find(&job.state, &job.target, &job.batch, PASSWORD_LIFE)?;
+    let others = Others::find(&job.state, &job.target, &job.batch)?;
     let roll = if others.is_empty() { Roll::default() } else { roll(job, ledger)? };
     let found = others.look(roll);
     for error in &found.unread {

@@ -17,6 +17,7 @@ use crate::engine::plan::{Plan, new_row};
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError, Table, write_header, write_row};
 use crate::model::shell_word;
+use crate::service::Service as _;
 use crate::ui::Printer;
 
 /// Shows the plan, and writes it where asked to.
@@ -94,7 +95,13 @@ fn write_preview(job: &Job, ledger: Option<&Ledger>) -> Result<(), Error> {
 fn write(job: &Job, ledger: Option<&Ledger>, output: &mut dyn Write) -> Result<(), Error> {
     let name = Path::new("the preview");
     let failed = |error: csv::Error| PublishError::Write(name.to_owned(), error.into());
-    let table = Table { header: job.roster.header(), target: &job.target, batch: &job.batch, name };
+    let table = Table {
+        header: job.roster.header(),
+        target: &job.target,
+        batch: &job.batch,
+        password_life: job.client.facts().password_life,
+        name,
+    };
     let mut csv = csv::Writer::from_writer(output);
     write_header(&mut csv, &table).map_err(failed)?;
     let mut lookup = ledger.map(Ledger::lookup).transpose()?;

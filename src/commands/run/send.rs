@@ -55,6 +55,7 @@ pub(super) async fn send(
         None => Ledger::create(&LedgerPaths::new(job.state.folder(), &job.batch), &job.batch, &job.target)?,
     };
     let in_flight = ledger.begin_run(&job.identity, job.settings.sending.token_window)?;
+    ledger.keep_password_life(job.client.facts().password_life)?;
     printer.in_run(ledger.run_number());
     ledger.turn_to(&job.target)?;
     record::record(&job, &plan, &ledger)?;
@@ -106,7 +107,8 @@ async fn dispatch(
     let sending = &job.settings.sending;
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
     let queue = ledger.queue(sending.limit)?;
-    let writer = Writer::start(ledger, queue, sender).map_err(|error| Error::System("no thread", error))?;
+    let writer =
+        Writer::start(ledger, queue, job.client.maker(), sender).map_err(|error| Error::System("no thread", error))?;
     let limits = Limits {
         bounds: job.bounds(),
         max_failures: sending.max_failures,

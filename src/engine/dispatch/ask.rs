@@ -187,7 +187,7 @@ impl<I: Inquiry, C: Clock + Clone> Asker<'_, I, C> {
             self.pacer.answered(permit, throttled);
         }
         self.tally.throttled += u64::from(throttled);
-        let (tries, decision) = open.tries.after(&failure, self.bounds.max_attempts);
+        let (tries, decision) = open.tries.after(&failure, false, self.bounds.max_attempts);
         open.tries = tries;
         let whose = Whose { user: number, exhausted: decision == Decision::End };
         if let Some(trip) = self.breaker.failed(&failure, whose, now()) {
@@ -200,7 +200,8 @@ impl<I: Inquiry, C: Clock + Clone> Asker<'_, I, C> {
                 self.waiting.insert((now() + wait.draw(rand::random()), number), open);
             }
             Decision::Refused => return Ok(Some(StopReason::refused(&failure, &self.inquiry.facts()))),
-            Decision::End => {
+            // A question sets no password.
+            Decision::End | Decision::Another | Decision::Done => {
                 self.tally.done += 1;
                 self.tally.failed += 1;
                 self.inquiry.answered(open.question, Err(failure))?;

@@ -16,26 +16,26 @@ use tokio::sync::mpsc::UnboundedReceiver;
 pub(crate) mod ask;
 pub(crate) mod attempt;
 pub(crate) mod breaker;
+mod failed;
 pub(crate) mod limits;
 pub(crate) mod pacer;
 pub(crate) mod record;
+mod request;
 pub(crate) mod retry;
 pub(crate) mod stop;
 #[cfg(test)]
 mod tests;
 
 use crate::engine::dispatch::attempt::{Attempt, Waiting};
-use crate::engine::dispatch::breaker::{Breaker, Whose};
+use crate::engine::dispatch::breaker::Breaker;
 use crate::engine::dispatch::limits::Limits;
 use crate::engine::dispatch::pacer::{Clock, Pacer, Permit};
 use crate::engine::dispatch::record::{Book, Recorder};
-use crate::engine::dispatch::retry::{Decision, Wait};
 use crate::engine::dispatch::stop::StopReason;
 use crate::engine::ledger::{Claim, Event, PaceSample};
 use crate::model::{Millis, Pause, Tally, Task, UserNumber, client_token};
-use crate::process::failpoint;
 use crate::process::signals::Shutdown;
-use crate::service::{Cause, Failure, Repeat, Request, Reset, Service, ServiceFacts};
+use crate::service::{Failure, Repeat, Reset, Service, ServiceFacts};
 
 /// A claim is at most so many users, and at most a second's work.
 const CLAIM: usize = 512;
@@ -85,6 +85,7 @@ pub(crate) async fn run<S: Service, B: Book, C: Clock + Clone>(
         fresh: VecDeque::new(),
         retries: BinaryHeap::new(),
         flying: HashMap::new(),
+        replacing: HashMap::new(),
         open: Vec::new(),
         answers: FuturesUnordered::new(),
         claiming: false,
@@ -118,6 +119,8 @@ struct Dispatcher<'a, S, B, C: Clock> {
     retries: BinaryHeap<Waiting>,
     /// Those whose request is in flight.
     flying: HashMap<UserNumber, Attempt>,
+    /// Those whose next password is on its way to the disk.
+    replacing: HashMap<UserNumber, Attempt>,
     /// Those whose last answer proves less or more by what the endpoint turns
     /// out to be.
     open: Vec<(Attempt, Option<Failure>)>,
@@ -168,7 +171,8 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
         if self.stop.is_none() && self.breaker.is_a_stranger() {
             self.stop(StopReason::not_the_api());
         }
-        self.open.extend(self.retries.drain().map(|waiting| (waiting.attempt, None)));
+        let left = self.retries.drain().map(|waiting| waiting.attempt);
+        self.open.extend(left.chain(self.replacing.drain().map(|(_, attempt)| attempt)).map(|attempt| (attempt, None)));
         for (attempt, failure) in std::mem::take(&mut self.open) {
             self.recorder.leave(attempt, self.breaker.has_met_the_api(), failure);
         }
@@ -185,7 +189,7 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
     }
 
     fn all_done(&self) -> bool {
-        self.exhausted && self.fresh.is_empty() && self.retries.is_empty()
+        self.exhausted && self.fresh.is_empty() && self.retries.is_empty() && self.replacing.is_empty()
     }
 
     /// Sends what may be sent now. Tells when to look again, if time decides.
@@ -243,12 +247,7 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
         let password = attempt.task.password.clone();
         let token = self.window.map(|_| client_token(&self.limits.target, &self.limits.batch, &user_id));
         self.answers.push(Box::pin(async move {
-            failpoint::hit("sending");
-            let mut buffer = uuid::Uuid::encode_buffer();
-            let token = token.map(|token| &*token.hyphenated().encode_lower(&mut buffer));
-            let request = Request { user_id: &user_id, token, password: password.as_ref() };
-            let answer = service.reset(request).await.and_then(|reset| reset.of(&user_id));
-            failpoint::hit("answered");
+            let answer = request::reset(service, &user_id, token, password.as_ref()).await;
             (number, permit, answer)
         }));
         self.flying.insert(number, attempt);
@@ -260,6 +259,12 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
                 self.claiming = false;
                 self.exhausted = tasks.is_empty();
                 self.fresh.extend(tasks);
+            }
+            Event::Resealed(number, password) => {
+                if let Some(mut attempt) = self.replacing.remove(&number) {
+                    attempt.task.password = Some(password);
+                    self.retries.push(Waiting { due: now(), asked: false, attempt });
+                }
             }
             Event::Recorded(outcomes) => self.recorder.durable(&outcomes),
             Event::Failed => self.stop(StopReason::LedgerFailed),
@@ -303,68 +308,6 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
         if self.recorder.too_many_failed() {
             self.stop(StopReason::TooManyFailures);
         }
-    }
-
-    fn failed(&mut self, mut attempt: Attempt, permit: Permit, failure: Failure) {
-        tracing::debug!(
-            user = attempt.task.user_id,
-            line = attempt.task.line,
-            code = failure.code,
-            status = failure.status,
-            request_id = failure.request_id,
-            "{}",
-            failure.message
-        );
-        // What failed otherwise says nothing of the service's rate.
-        if !matches!(failure.cause, Cause::Server | Cause::Unreachable | Cause::Lost) {
-            self.pacer.answered(permit, failure.cause == Cause::Throttled);
-        }
-        self.recorder.tally.throttled += u64::from(failure.cause == Cause::Throttled);
-        attempt.learn(&failure, self.window);
-        let (tries, decision) = attempt.tries.after(&failure, self.limits.bounds.max_attempts);
-        attempt.tries = tries;
-        let whose = Whose { user: attempt.task.number, exhausted: decision == Decision::End };
-        if let Some(trip) = self.breaker.failed(&failure, whose, now()) {
-            self.stop(StopReason::of(trip, &failure, &self.facts));
-        }
-        match decision {
-            Decision::Refused => {
-                self.stop(StopReason::refused(&failure, &self.facts));
-                self.end(attempt, failure);
-            }
-            Decision::End => self.end(attempt, failure),
-            Decision::Again(_) if self.stop.is_some() => self.open.push((attempt, Some(failure))),
-            Decision::Again(wait) => self.retry(attempt, wait, &failure),
-        }
-    }
-
-    /// The user's last try of this run has failed. Whom the endpoint did not
-    /// settle, and who is not in doubt, is as before the run.
-    fn end(&mut self, attempt: Attempt, failure: Failure) {
-        let down = matches!(self.stop, Some(StopReason::EndpointDown(_)));
-        let never_sent = matches!(failure.cause, Cause::Unreachable) && down;
-        let foreign = !failure.is_own && !self.breaker.has_met_the_api() && failure.status.is_some();
-        if never_sent || foreign {
-            self.open.push((attempt, Some(failure)));
-        } else {
-            self.recorder.fail(attempt, failure);
-        }
-    }
-
-    fn retry(&mut self, attempt: Attempt, wait: Wait, failure: &Failure) {
-        self.recorder.tally.retried += 1;
-        let wait_for = wait.draw(rand::random());
-        if !wait.asked.is_zero() {
-            tracing::info!(
-                user = attempt.task.user_id,
-                line = attempt.task.line,
-                "the service asks to wait {:?} (Retry-After): waiting {:?}",
-                failure.retry_after.unwrap_or_default(),
-                wait.asked
-            );
-        }
-        // A wait is some minutes at most: it never leaves the clock's range.
-        self.retries.push(Waiting { due: now() + wait_for, asked: !wait.asked.is_zero(), attempt });
     }
 
     fn show(&mut self, show: &mut dyn FnMut(&Tally)) {

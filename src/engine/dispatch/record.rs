@@ -15,6 +15,8 @@ pub(crate) trait Book {
     fn claim(&self, users: usize);
     /// Hands an outcome over.
     fn record(&self, claim: Claim, task: Task, outcome: Outcome);
+    /// Asks for another password of a user, sealed before it comes back.
+    fn reseal(&self, task: &Task);
     /// Keeps a sample of the pace.
     fn pace(&self, sample: PaceSample);
 }
@@ -26,6 +28,10 @@ impl Book for Writer {
 
     fn record(&self, claim: Claim, task: Task, outcome: Outcome) {
         Writer::record(self, claim, task, outcome);
+    }
+
+    fn reseal(&self, task: &Task) {
+        Writer::reseal(self, task);
     }
 
     fn pace(&self, sample: PaceSample) {

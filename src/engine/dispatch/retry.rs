@@ -18,6 +18,8 @@ const THROTTLED_CAP: Duration = Duration::from_secs(5);
 const RETRY_AFTER_CAP: Duration = Duration::from_mins(5);
 /// Retries after a conflict.
 const CONFLICTS: u32 = 3;
+/// Other passwords after one that the user had before.
+const OTHERS: u32 = 2;
 /// Renewals of expired credentials for one request.
 const RENEWALS: u32 = 3;
 
@@ -28,6 +30,10 @@ pub(crate) struct Tries {
     pub counted: u32,
     /// The number of them that met a conflict.
     pub conflicts: u32,
+    /// Passwords that the service refused by its policy.
+    pub refused: u32,
+    /// Passwords that the user had before.
+    pub used: u32,
     /// Throttled requests, which are no tries.
     pub throttled: u32,
     /// Times that expired credentials were renewed.
@@ -39,6 +45,10 @@ pub(crate) struct Tries {
 pub(crate) enum Decision {
     /// Another try, after a wait.
     Again(Wait),
+    /// Another try at once, with another password.
+    Another,
+    /// The reset was done, by an earlier request whose answer was lost.
+    Done,
     /// No other try: this was the last answer.
     End,
     /// The caller is refused: no other request would fare better.
@@ -70,8 +80,9 @@ impl Tries {
     }
 
     /// Counts a failed request, and decides what comes next.
+    /// `in_doubt`: an earlier request may have reset the user.
     #[must_use]
-    pub(crate) fn after(self, failure: &Failure, max_attempts: u32) -> (Self, Decision) {
+    pub(crate) fn after(self, failure: &Failure, in_doubt: bool, max_attempts: u32) -> (Self, Decision) {
         let mut tries = self;
         match failure.cause {
             Cause::Throttled => tries.throttled += 1,
@@ -79,6 +90,8 @@ impl Tries {
             cause => {
                 tries.counted += 1;
                 tries.conflicts += u32::from(cause == Cause::Conflict);
+                tries.refused += u32::from(cause == Cause::PasswordRefused);
+                tries.used += u32::from(cause == Cause::PasswordUsed);
             }
         }
         let again = |tries: u32, cap: Duration| {
@@ -89,10 +102,15 @@ impl Tries {
             Cause::Throttled => again(tries.throttled, THROTTLED_CAP),
             Cause::Expired if tries.renewals > self.renewals => Decision::Again(Wait::default()),
             Cause::Expired | Cause::Credentials | Cause::Barred => Decision::Refused,
+            // Only this user's own lost request can have set that password before.
+            Cause::PasswordUsed if in_doubt => Decision::Done,
+            Cause::PasswordUsed if tries.used <= OTHERS => Decision::Another,
+            // One that was made by the policy as it is now: no other would fare better.
+            Cause::PasswordRefused if tries.refused > 1 => Decision::Refused,
+            Cause::PasswordRefused => Decision::Another,
             Cause::NoSuchUser
             | Cause::Invalid
             | Cause::Unfit
-            | Cause::PasswordRefused
             | Cause::PasswordUsed
             | Cause::NotBuilt
             | Cause::Denied => Decision::End,
@@ -119,7 +137,7 @@ mod tests {
     fn run(cause: Cause, times: u32, max_attempts: u32) -> (Tries, Decision) {
         let mut last = (Tries::default(), Decision::End);
         for _ in 0..times {
-            last = last.0.after(&failure(cause, None), max_attempts);
+            last = last.0.after(&failure(cause, None), false, max_attempts);
         }
         last
     }
@@ -137,6 +155,10 @@ mod tests {
             (Denied, Decision::End, Decision::End, Decision::End),
             (NoSuchUser, Decision::End, Decision::End, Decision::End),
             (Invalid, Decision::End, Decision::End, Decision::End),
+            (Unfit, Decision::End, Decision::End, Decision::End),
+            (Barred, Decision::Refused, Decision::Refused, Decision::Refused),
+            (PasswordRefused, Decision::Another, Decision::Refused, Decision::Refused),
+            (PasswordUsed, Decision::Another, Decision::End, Decision::End),
             (NotBuilt, Decision::End, Decision::End, Decision::End),
             (Conflict, wait(200), wait(800), Decision::End),
             (Server, wait(200), wait(800), Decision::End),
@@ -151,6 +173,18 @@ mod tests {
     }
 
     #[test]
+    fn a_password_that_the_user_had_before_proves_a_lost_reset_only_in_doubt() {
+        let used = failure(Cause::PasswordUsed, None);
+        assert_eq!(Tries::default().after(&used, true, 1).1, Decision::Done);
+        assert_eq!(run(Cause::PasswordUsed, 2, 1).1, Decision::Another);
+        assert_eq!(run(Cause::PasswordUsed, 2, 1).0.after(&used, true, 1).1, Decision::Done);
+        assert_eq!(run(Cause::PasswordUsed, 3, 1).1, Decision::End);
+        assert_eq!(run(Cause::PasswordRefused, 1, 1).1, Decision::Another);
+        let refused = failure(Cause::PasswordRefused, None);
+        assert_eq!(run(Cause::PasswordRefused, 1, 8).0.after(&refused, true, 8).1, Decision::Refused);
+    }
+
+    #[test]
     fn throttling_uses_up_no_tries_and_a_conflict_only_a_few() {
         assert_eq!(run(Cause::Throttled, 1000, 1).0.counted, 0);
         assert!(matches!(run(Cause::Throttled, 1000, 1).1, Decision::Again(_)));
@@ -161,10 +195,10 @@ mod tests {
 
     #[test]
     fn no_wait_is_without_end_and_none_shorter_than_was_asked() {
-        let (_, decision) = Tries::default().after(&failure(Cause::Server, Some(30)), 8);
+        let (_, decision) = Tries::default().after(&failure(Cause::Server, Some(30)), false, 8);
         let Decision::Again(wait) = decision else { panic!("{decision:?}") };
         assert_eq!((wait.draw(0.0), wait.draw(1.0)), (Duration::from_secs(30), Duration::from_secs(30)));
-        let (_, decision) = Tries::default().after(&failure(Cause::Throttled, Some(u64::MAX)), 8);
+        let (_, decision) = Tries::default().after(&failure(Cause::Throttled, Some(u64::MAX)), false, 8);
         let Decision::Again(wait) = decision else { panic!("{decision:?}") };
         assert_eq!(wait.draw(1.0), RETRY_AFTER_CAP);
         let Decision::Again(wait) = run(Cause::Lost, 500, 1000).1 else { panic!() };

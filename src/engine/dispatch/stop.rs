@@ -2,7 +2,7 @@
 
 use crate::engine::dispatch::breaker::Trip;
 use crate::process::signals::Signal;
-use crate::service::{Failure, ServiceFacts};
+use crate::service::{Cause, Failure, ServiceFacts};
 
 /// The end of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(crate) enum StopReason {
         /// The way out.
         remedy: &'static str,
     },
+    /// The service refuses passwords that keep its policy.
+    PasswordsRefused(String),
     /// The endpoint is down.
     EndpointDown(String),
     /// The endpoint answers, and not as the API does.
@@ -47,6 +49,9 @@ impl StopReason {
     /// The service refuses the caller, or all that it asks for.
     #[must_use]
     pub(crate) fn refused(failure: &Failure, facts: &ServiceFacts) -> Self {
+        if failure.cause == Cause::PasswordRefused {
+            return Self::PasswordsRefused(failure.to_string());
+        }
         Self::Refused { why: failure.to_string(), remedy: facts.refused }
     }
 
@@ -67,6 +72,9 @@ impl StopReason {
                 "more users failed than --max-failures allows; look at their errors before going on".into()
             }
             Self::Refused { why, remedy } => format!("the service refuses the caller ({why}); {remedy}"),
+            Self::PasswordsRefused(why) => format!(
+                "the service refuses passwords that keep the policy it tells of ({why}); look at the password policy of the pool, then run again"
+            ),
             Self::EndpointDown(why) => {
                 format!("the endpoint gives no answer ({why}); check --endpoint-url, --region and the network")
             }

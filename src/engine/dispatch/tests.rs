@@ -43,6 +43,8 @@ struct Script<F> {
     play: F,
     /// The requests that it got.
     asked: RefCell<Vec<Asked>>,
+    /// The times that its rules were asked for.
+    relearnt: Cell<u32>,
 }
 
 /// A request: the user, the token and the password.
@@ -85,6 +87,11 @@ impl<F: Fn(&str, usize) -> Play> Service for Script<F> {
             }
             Play::Never => std::future::pending().await,
         }
+    }
+
+    async fn relearn(&self, _: &Password) -> Result<(), Failure> {
+        self.relearnt.set(self.relearnt.get() + 1);
+        Ok(())
     }
 }
 
@@ -130,6 +137,11 @@ impl Book for List {
         self.outcomes.borrow_mut().push(outcome);
     }
 
+    fn reseal(&self, task: &Task) {
+        let another = Password::new(format!("another-for-{}", task.user_id));
+        let _ = self.events.send(Event::Resealed(task.number, another));
+    }
+
     fn pace(&self, _: PaceSample) {}
 }
 
@@ -150,7 +162,7 @@ async fn play<F: Fn(&str, usize) -> Play>(
     limits: &Limits,
     play: F,
 ) -> (StopReason, Tally, List, Script<F>) {
-    let service = Script { facts, play, asked: RefCell::default() };
+    let service = Script { facts, play, asked: RefCell::default(), relearnt: Cell::new(0) };
     let shutdown = Shutdown::default();
     let pacer = Pacer::new(Rate::PerSecond(1000.0), Held);
     let means = Means { service: &service, book: &list, pacer, limits, shutdown: &shutdown };
@@ -210,6 +222,66 @@ async fn a_service_of_the_callers_own_passwords_gets_the_same_one_each_time_and_
     for (user, token, password) in service.asked.borrow().iter() {
         assert_eq!((token, password.as_deref()), (&None, Some(format!("made-for-{user}").as_str())));
     }
+}
+
+/// Users whose passwords are made here; `doubtful` are in doubt from before.
+fn with_passwords(users: usize, doubtful: bool) -> (List, UnboundedReceiver<Event>) {
+    List::of(users, |task| {
+        task.password = Some(Password::new(format!("made-for-{}", task.user_id)));
+        task.doubtful_since = doubtful.then_some(Millis(0));
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_password_that_the_user_had_before_is_a_lost_reset_in_doubt_and_else_chance() {
+    let script = |_: &str, _| Play::Fail(Cause::PasswordUsed, true);
+    let (_, _, list, service) = play(&PASSWORDS, with_passwords(1, true), &limits(), script).await;
+    let outcome = list.outcomes.borrow()[0].clone();
+    assert_eq!((outcome.status, outcome.doubtful_since), (Status::Succeeded, None));
+    assert_eq!(outcome.password.as_ref().map(Password::expose), Some("made-for-u0"));
+    assert_eq!(service.asked.borrow().len(), 1);
+    // Nobody's lost request: another password, twice, and then the user has failed.
+    let (stop, _, list, service) = play(&PASSWORDS, with_passwords(1, false), &limits(), script).await;
+    assert_eq!((stop, list.statuses()), (StopReason::Finished, vec![(0, Status::Failed)]));
+    let sent: Vec<_> = service.asked.borrow().iter().map(|(_, _, password)| password.clone().unwrap()).collect();
+    assert_eq!(sent, ["made-for-u0", "another-for-u0", "another-for-u0"]);
+    let script = |_: &str, nth| if nth == 0 { Play::Fail(Cause::PasswordUsed, true) } else { Play::Reset };
+    let (_, _, list, _) = play(&PASSWORDS, with_passwords(1, false), &limits(), script).await;
+    let outcome = list.outcomes.borrow()[0].clone();
+    assert_eq!(outcome.password.as_ref().map(Password::expose), Some("another-for-u0"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_changed_is_read_again_and_one_that_refuses_what_it_asks_for_stops_the_run() {
+    let script = |_: &str, nth| if nth == 0 { Play::Fail(Cause::PasswordRefused, true) } else { Play::Reset };
+    let (stop, _, list, service) = play(&PASSWORDS, with_passwords(3, false), &limits(), script).await;
+    assert_eq!((stop, service.relearnt.get()), (StopReason::Finished, 3));
+    assert!(list.statuses().iter().all(|(_, status)| *status == Status::Succeeded));
+    let script = |_: &str, _| Play::Fail(Cause::PasswordRefused, true);
+    let mut one = limits();
+    one.bounds.concurrency = 1;
+    let (stop, _, list, _) = play(&PASSWORDS, with_passwords(9, false), &one, script).await;
+    assert!(matches!(stop, StopReason::PasswordsRefused(_)), "{stop:?}");
+    assert_eq!(list.statuses().len(), 1, "everyone else stays pending: {:?}", list.statuses());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_in_doubt_whom_the_service_refuses_for_another_reason_stays_in_doubt() {
+    for (cause, status) in [(Cause::Unfit, Status::Unknown), (Cause::NoSuchUser, Status::Failed)] {
+        let (_, _, list, _) =
+            play(&PASSWORDS, with_passwords(1, true), &limits(), |_, _| Play::Fail(cause, true)).await;
+        assert_eq!(list.statuses(), [(0, status)], "{cause:?}");
+        let (_, _, list, _) =
+            play(&PASSWORDS, with_passwords(1, false), &limits(), |_, _| Play::Fail(cause, true)).await;
+        assert_eq!(list.statuses(), [(0, Status::Failed)], "{cause:?}");
+    }
+    // A pool that is not there is nobody's fault.
+    let mut one = limits();
+    one.bounds.concurrency = 1;
+    let barred = |_: &str, _| Play::Fail(Cause::Barred, true);
+    let (stop, _, list, _) = play(&PASSWORDS, with_passwords(9, false), &one, barred).await;
+    assert!(matches!(stop, StopReason::Refused { .. }), "{stop:?}");
+    assert_eq!(list.statuses(), [(0, Status::Failed)]);
 }
 
 #[tokio::test(start_paused = true)]

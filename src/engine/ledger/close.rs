@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Ledger, LedgerError, SEQ_PER_RUN};
 use crate::engine::ledger::vault::Vault;
-use crate::model::{Millis, PASSWORD_LIFE};
+use crate::model::Millis;
 use crate::process::failpoint;
 
 /// A clock may be this much behind the ledger's newest record, and no more.
@@ -113,13 +113,14 @@ impl Ledger {
             return Ok(Due::Kept(doubt));
         }
         // No password is older than the first run, which is quickly asked.
+        let life = self.password_life()?;
         let first = self.one_time("SELECT min(started_at) FROM runs")?;
-        if first.is_none_or(|at| now <= at.plus(PASSWORD_LIFE)) {
+        if first.is_none_or(|at| now <= at.plus(life)) {
             return Ok(Due::Open);
         }
         let newest =
             self.one_time("SELECT max(o.at) FROM passwords p JOIN outcomes o ON o.n = p.n WHERE o.status = 1")?;
-        if newest.is_none_or(|at| now <= at.plus(PASSWORD_LIFE)) {
+        if newest.is_none_or(|at| now <= at.plus(life)) {
             return Ok(Due::Open);
         }
         if let Some(left) = self.undelivered()? {

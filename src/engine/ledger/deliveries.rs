@@ -154,7 +154,7 @@ impl Ledger {
             }
         }
         let mut users = 0;
-        self.each("SELECT n FROM passwords", |row| {
+        self.each(&format!("SELECT n FROM passwords WHERE {}", self.live_passwords()), |row| {
             users += u64::from(!delivered.contains(row.get(0)?));
             Ok(())
         })?;

@@ -6,8 +6,6 @@
 //! each ledger keeps its users' fingerprints in order, and two ordered lists are
 //! walked side by side.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -139,28 +137,22 @@ impl Found {
 /// password: those in which users of a roster may be found.
 pub(crate) struct Others<'a> {
     state: &'a StateDir,
-    since: Millis,
     batches: Vec<BatchName>,
     unread: Vec<LedgerError>,
 }
 
 impl<'a> Others<'a> {
-    /// Finds the batches of `target` besides `own` that did something within `life`.
+    /// Finds the batches of `target` besides `own` that did something within the
+    /// life of their passwords.
     ///
     /// # Errors
     /// The state folder can't be read.
-    pub(crate) fn find(
-        state: &'a StateDir,
-        target: &Target,
-        own: &BatchName,
-        life: Duration,
-    ) -> Result<Self, StateError> {
-        let since = Millis(Millis::now().0.saturating_sub(i64::try_from(life.as_millis()).unwrap_or(i64::MAX)));
-        let mut others = Self { state, since, batches: Vec::new(), unread: Vec::new() };
+    pub(crate) fn find(state: &'a StateDir, target: &Target, own: &BatchName) -> Result<Self, StateError> {
+        let mut others = Self { state, batches: Vec::new(), unread: Vec::new() };
         for batch in state.batches()?.into_iter().filter(|batch| batch != own) {
-            let recent = others
-                .open(&batch)
-                .and_then(|ledger| Ok(ledger.target()? == target.to_string() && ledger.is_used_since(since)?));
+            let recent = others.open(&batch).and_then(|ledger| {
+                Ok(ledger.target()? == target.to_string() && ledger.is_used_since(ledger.oldest_life()?)?)
+            });
             match recent {
                 Ok(true) => others.batches.push(batch),
                 Ok(false) => {}
@@ -181,7 +173,7 @@ impl<'a> Others<'a> {
         roll.sort();
         let mut found = Found::default();
         for batch in &self.batches {
-            match self.open(batch).and_then(|ledger| ledger.reset_since(self.since, &roll)) {
+            match self.open(batch).and_then(|ledger| ledger.reset_since(ledger.oldest_life()?, &roll)) {
                 Ok(overlap) => found.overlaps.extend(overlap),
                 Err(error) => found.unread.push(error),
             }
@@ -197,6 +189,12 @@ impl<'a> Others<'a> {
 }
 
 impl Ledger {
+    /// Returns the moment since which a password that was set is still good.
+    fn oldest_life(&self) -> Result<Millis, LedgerError> {
+        let life = i64::try_from(self.password_life()?.as_millis()).unwrap_or(i64::MAX);
+        Ok(Millis(Millis::now().0.saturating_sub(life)))
+    }
+
     /// Returns true if anything happened in this batch since then.
     fn is_used_since(&self, since: Millis) -> Result<bool, LedgerError> {
         // Nothing is younger than the newest of these, which are quickly asked.
@@ -292,9 +290,10 @@ fn made(db: &Connection) -> rusqlite::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::engine::ledger::{NewRow, RowKind};
-    use crate::model::PASSWORD_LIFE;
 
     fn roll(ids: &[&str]) -> Roll {
         let mut roll = Roll::default();
@@ -346,7 +345,7 @@ mod tests {
         std::fs::write(folder.path().join("broken.ledger"), "no ledger").unwrap();
 
         let own: BatchName = "own".parse().unwrap();
-        let others = |own: &BatchName| Others::find(&state, &target, own, PASSWORD_LIFE).unwrap();
+        let others = |own: &BatchName| Others::find(&state, &target, own).unwrap();
         let found = |ids: &[&str], own: &BatchName| others(own).look(roll(ids));
         let all = found(&["eve", "ann", "bob", "cyd", "dan", "zoe"], &own);
         assert_eq!(all.overlaps.len(), 1, "{all:?}");
@@ -377,7 +376,7 @@ mod tests {
         let mut roll = Roll::default();
         (0..1_000_000).for_each(|user| roll.add(&format!("other-{user:07}")));
         println!("roll: {:?}", started.elapsed());
-        let found = Others::find(&state, &target, &"own".parse().unwrap(), PASSWORD_LIFE).unwrap().look(roll);
+        let found = Others::find(&state, &target, &"own".parse().unwrap()).unwrap().look(roll);
         println!("all: {:?}", started.elapsed());
         assert!(found.overlaps.is_empty() && found.unread.is_empty());
     }

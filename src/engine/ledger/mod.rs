@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::engine::ledger::schema::Format;
 use crate::engine::ledger::vault::Vault;
 use crate::model::{BatchName, Millis, Outcome, Status, Target};
 use crate::process::{failpoint, files};
@@ -26,6 +27,7 @@ mod handover;
 mod history;
 mod import;
 mod lookup;
+mod passwords;
 mod queue;
 mod read;
 mod recover;
@@ -76,6 +78,7 @@ pub(crate) struct Ledger {
     place: LedgerPaths,
     batch: String,
     vault: Option<Vault>,
+    format: Format,
     run: i64,
     next_seq: i64,
     /// The `seq` above which this run has recorded.
@@ -101,13 +104,15 @@ impl Ledger {
         }
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failed)?;
         let db = Connection::open(&unfinished).map_err(about)?;
-        schema::create(&db).map_err(about)?;
+        let format = Format::of(target);
+        schema::create(&db, format).map_err(about)?;
         let mut ledger = Self {
             db,
             held: None,
             place: place.clone(),
             batch: batch.to_string(),
             vault: Some(vault),
+            format,
             run: 0,
             next_seq: 0,
             run_start: 0,
@@ -120,7 +125,7 @@ impl Ledger {
         failpoint::hit("ledger-made");
         fs::rename(&unfinished, &place.ledger).map_err(failed)?;
         ledger.held = Some(hold(place)?);
-        ledger.db = schema::open(&place.ledger, schema::Open::Write)?;
+        ledger.db = schema::open(&place.ledger, schema::Open::Write)?.0;
         Ok(ledger)
     }
 
@@ -149,13 +154,14 @@ impl Ledger {
         Self::from_db(place, schema::open(&place.ledger, schema::Open::Read)?)
     }
 
-    fn from_db(place: &LedgerPaths, db: Connection) -> Result<Self, LedgerError> {
+    fn from_db(place: &LedgerPaths, (db, format): (Connection, Format)) -> Result<Self, LedgerError> {
         let mut ledger = Self {
             db,
             held: None,
             place: place.clone(),
             batch: String::new(),
             vault: None,
+            format,
             run: 0,
             next_seq: 0,
             run_start: 0,
@@ -230,7 +236,7 @@ impl Ledger {
             .map_err(|error| self.error(error))?;
         self.run = self.db.last_insert_rowid();
         self.next_seq = self.run * SEQ_PER_RUN;
-        let settled = self.recover_in_flight(window).map_err(|error| self.error(error))?;
+        let settled = self.recover_in_flight(self.window(window)).map_err(|error| self.error(error))?;
         self.run_start = self.next_seq;
         Ok(settled)
     }

@@ -191,11 +191,17 @@ impl Ledger {
         let in_flight = self.in_flight()?;
         let mut doubt = Doubt { in_flight: in_flight.len() as u64, ..Doubt::default() };
         let now = Millis::now();
+        let window = self.window(window);
         let mut add = |since: Millis| {
             doubt.users += 1;
-            if !now.is_past(since, window) {
-                doubt.can_settle += 1;
-                doubt.until = doubt.until.max(Some(since.plus(window).0));
+            match window {
+                // The same password settles it whenever it is sent.
+                None => doubt.can_settle += 1,
+                Some(window) if !now.is_past(since, window) => {
+                    doubt.can_settle += 1;
+                    doubt.until = doubt.until.max(Some(since.plus(window).0));
+                }
+                Some(_) => {}
             }
         };
         let unknown = Status::Unknown as u8;

@@ -10,7 +10,7 @@ use crate::model::{Millis, Outcome, Status, UserNumber};
 
 impl Ledger {
     /// Turns every claim that has no newer outcome into an `unknown` outcome.
-    pub(super) fn recover_in_flight(&mut self, window: Duration) -> rusqlite::Result<u64> {
+    pub(super) fn recover_in_flight(&mut self, window: Option<Duration>) -> rusqlite::Result<u64> {
         struct Left {
             n: UserNumber,
             claimed: Millis,
@@ -40,7 +40,7 @@ impl Ledger {
         for user in &left {
             // The older doubt stays the start of the window, unless the claim
             // came after its end: then that request may have reset anew.
-            let late = user.since.is_some_and(|since| user.claimed.is_past(since, window));
+            let late = user.since.is_some_and(|since| window.is_some_and(|window| user.claimed.is_past(since, window)));
             let since = if late { user.claimed } else { user.since.unwrap_or(user.claimed) };
             self.append(
                 &Outcome {

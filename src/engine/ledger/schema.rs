@@ -1,10 +1,13 @@
 //! The ledger's file format.
 //!
 //! `PRAGMA user_version` is the format's version; a newer one than
-//! [`VERSION`] is refused, an older one is brought up by [`UPGRADES`]. History:
+//! [`VERSION`] is refused. History:
 //!
 //! 1. The first format. Since then it has got tables and facts that an older
 //!    program passes over; [`ADDITIONS`] makes them where they are missing.
+//! 2. The same tables, for a batch whose passwords this program makes: a sealed
+//!    password says nothing of success, which an older program would take it for.
+//!    Other batches stay in format 1.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,10 +15,28 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::LedgerError;
+use crate::model::Target;
 use crate::process::files;
 
-/// The format this program writes.
-pub(super) const VERSION: i64 = 1;
+/// The newest format this program knows.
+pub(super) const VERSION: i64 = Format::Passwords as i64;
+
+/// A format of the ledger. The numbers are those of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Format {
+    /// The service makes the passwords, and each that is sealed is a success.
+    Tokens = 1,
+    /// This program makes the passwords, and seals them before they are sent.
+    Passwords = 2,
+}
+
+impl Format {
+    /// Returns the format for a batch of this target.
+    pub(super) fn of(target: &Target) -> Self {
+        if target.is_pool() { Self::Passwords } else { Self::Tokens }
+    }
+}
 
 /// "FSPR": what makes a SQLite file one of ours.
 pub(super) const APPLICATION_ID: i64 = 0x4653_5052;
@@ -112,26 +133,22 @@ const ADDITIONS: [&str; 2] = [
     )",
 ];
 
-/// The step from each format to the next: the first is that from 1 to 2, and
-/// there are as many as [`VERSION`] has behind it.
-const UPGRADES: [&str; 0] = [];
-
-/// Brings a ledger that is opened for writing up to this program's format.
-fn upgrade(db: &Connection, version: i64) -> rusqlite::Result<()> {
-    let behind = usize::try_from(version - 1).unwrap_or(0);
-    let steps = UPGRADES.iter().skip(behind).chain(&ADDITIONS);
-    let steps = steps.fold(String::new(), |all, step| all + step + ";");
-    db.execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;"))
+/// Brings a ledger that is opened for writing up to this program's tables. Both
+/// formats are current: neither turns into the other.
+fn upgrade(db: &Connection) -> rusqlite::Result<()> {
+    let steps = ADDITIONS.iter().fold(String::new(), |all, step| all + step + ";");
+    db.execute_batch(&format!("BEGIN IMMEDIATE; {steps} COMMIT;"))
 }
 
 /// Makes the tables of a new ledger.
-pub(super) fn create(db: &Connection) -> rusqlite::Result<()> {
+pub(super) fn create(db: &Connection, format: Format) -> rusqlite::Result<()> {
     db.pragma_update(None, "page_size", PAGE)?;
     configure(db)?;
     db.execute_batch(&format!(
-        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
+        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}; COMMIT;",
+        format as i64
     ))?;
-    upgrade(db, VERSION)
+    upgrade(db)
 }
 
 /// The care with which a ledger is opened.
@@ -147,7 +164,7 @@ pub(super) enum Open {
 }
 
 /// Opens a ledger that is there, and makes sure that it is one.
-pub(super) fn open(path: &Path, how: Open) -> Result<Connection, LedgerError> {
+pub(super) fn open(path: &Path, how: Open) -> Result<(Connection, Format), LedgerError> {
     files::check_own(path).map_err(|error| LedgerError::NotOwn(path.to_owned(), error))?;
     let writable = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     match (open_with(path, writable, how), how) {
@@ -174,7 +191,7 @@ pub(super) fn side(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn open_with(path: &Path, flags: OpenFlags, how: Open) -> Result<Connection, LedgerError> {
+fn open_with(path: &Path, flags: OpenFlags, how: Open) -> Result<(Connection, Format), LedgerError> {
     let about = |error| LedgerError::of(path, error);
     if std::fs::metadata(path).is_ok_and(|data| data.len() == 0) {
         // To SQLite it is a database with nothing in it yet.
@@ -196,12 +213,12 @@ fn open_with(path: &Path, flags: OpenFlags, how: Open) -> Result<Connection, Led
         check_whole(&db, path)?;
     }
     if how == Open::Write {
-        configure(&db).and_then(|()| upgrade(&db, version)).map_err(about)?;
+        configure(&db).and_then(|()| upgrade(&db)).map_err(about)?;
     } else {
         db.busy_timeout(PATIENCE).map_err(about)?;
         db.pragma_update(None, "temp_store", "memory").map_err(about)?;
     }
-    Ok(db)
+    Ok((db, if version == Format::Passwords as i64 { Format::Passwords } else { Format::Tokens }))
 }
 
 fn check_whole(db: &Connection, path: &Path) -> Result<(), LedgerError> {

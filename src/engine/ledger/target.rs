@@ -27,7 +27,9 @@ impl Ledger {
     pub(crate) fn expect_target(&self, target: &Target) -> Result<(), LedgerError> {
         let theirs = self.target()?;
         let ours = target.to_string();
-        if theirs == ours || !self.is_bound()? {
+        // A pool's ledger is of another format than any other's.
+        let same_kind = self.makes_passwords() == target.is_pool();
+        if theirs == ours || same_kind && !self.is_bound()? {
             return Ok(());
         }
         Err(LedgerError::OtherTarget { batch: self.batch.clone(), theirs, ours })

@@ -5,6 +5,7 @@
 //! linger for a few milliseconds, a claim does not.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,8 +15,9 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::queue::Queue;
 use super::{Ledger, LedgerError};
-use crate::model::{Millis, Outcome, Status, Task};
+use crate::model::{Millis, Outcome, Password, Status, Task, UserNumber};
 use crate::process::failpoint;
+use crate::service::PasswordMaker;
 
 /// Time for which outcomes wait for company before they are committed.
 const LINGER: Duration = Duration::from_millis(10);
@@ -32,6 +34,8 @@ enum Command {
     Claim(usize),
     /// Append an outcome of a claimed user.
     Record(Record),
+    /// Make and seal another password of a claimed user.
+    Reseal(UserNumber, String),
     /// Keep a sample of the pace.
     Pace(PaceSample),
     /// No request is in flight any more: what is claimed and has no outcome
@@ -51,6 +55,8 @@ struct Record {
 pub(crate) enum Event {
     /// These users may be sent now; none means that there are no more.
     Claimed(Vec<(Claim, Task)>),
+    /// This user's requests carry another password from now on, which is durable.
+    Resealed(UserNumber, Password),
     /// Outcomes of these statuses are durable.
     Recorded(Vec<Status>),
     /// The ledger can't be written; send nothing more. [`Writer::finish`] says why.
@@ -81,9 +87,15 @@ impl Writer {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(crate) fn start(ledger: Ledger, feed: Queue, events: UnboundedSender<Event>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        ledger: Ledger,
+        feed: Queue,
+        maker: Option<Arc<dyn PasswordMaker>>,
+        events: UnboundedSender<Event>,
+    ) -> std::io::Result<Self> {
         let (commands, inbox) = mpsc::channel();
-        let work = Work { ledger, events, feed, open_claims: HashMap::new(), unwritten: Vec::new(), failed: None };
+        let work =
+            Work { ledger, events, feed, maker, open_claims: HashMap::new(), unwritten: Vec::new(), failed: None };
         let thread = thread::Builder::new().name("ledger".into()).spawn(move || work.serve(&inbox))?;
         Ok(Self { commands, thread })
     }
@@ -99,6 +111,11 @@ impl Writer {
     pub(crate) fn record(&self, claim: Claim, task: Task, outcome: Outcome) {
         let record = Record { claim, user_id: task.user_id, outcome };
         let _ = self.commands.send(Command::Record(record));
+    }
+
+    /// Asks for another password of a claimed user.
+    pub(crate) fn reseal(&self, task: &Task) {
+        let _ = self.commands.send(Command::Reseal(task.number, task.user_id.clone()));
     }
 
     /// Keeps a sample of the pace.
@@ -126,6 +143,8 @@ struct Work {
     ledger: Ledger,
     events: UnboundedSender<Event>,
     feed: Queue,
+    /// The maker of passwords, where this program makes them.
+    maker: Option<Arc<dyn PasswordMaker>>,
     /// The number of users of each claim without an outcome yet.
     open_claims: HashMap<Claim, u32>,
     /// Outcomes that a failed commit left behind.
@@ -187,6 +206,13 @@ impl Work {
                     // Kept until the commit, so that a failure loses nothing.
                     self.unwritten.push(record);
                     written?;
+                }
+                Command::Reseal(number, user_id) => {
+                    if let Some(maker) = &self.maker {
+                        let password = self.ledger.seal_another(number, &user_id, &**maker)?;
+                        events.push(Event::Resealed(number, password));
+                    }
+                    urgent = true;
                 }
                 Command::Pace(sample) => self.keep(sample)?,
                 Command::Finish => {
@@ -252,13 +278,16 @@ impl Work {
                 }
                 return false;
             }
-            Command::Claim(_) | Command::Pace(_) => {}
+            Command::Claim(_) | Command::Reseal(..) | Command::Pace(_) => {}
         }
         true
     }
 
     fn claim(&mut self, users: usize) -> rusqlite::Result<Vec<(Claim, Task)>> {
-        let tasks = self.feed.next(&self.ledger, users)?;
+        let mut tasks = self.feed.next(&self.ledger, users)?;
+        if let Some(maker) = &self.maker {
+            self.ledger.give_passwords(&mut tasks, &**maker)?;
+        }
         let at = Millis::now();
         let mut claimed: Vec<(Claim, Task)> = Vec::with_capacity(tasks.len());
         let mut rest = tasks.into_iter().peekable();
@@ -284,8 +313,9 @@ impl Work {
 
     fn record(&mut self, record: &Record) -> rusqlite::Result<()> {
         let Record { claim, user_id, outcome, .. } = record;
+        // A password that was made here was sealed with the claim.
         let sealed = match (&outcome.password, &self.ledger.vault) {
-            (Some(password), Some(vault)) => {
+            (Some(password), Some(vault)) if self.maker.is_none() => {
                 let sealed = vault.seal(user_id, password);
                 Some(sealed.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?)
             }

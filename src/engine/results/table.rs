@@ -6,10 +6,11 @@
 use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use super::PublishError;
 use crate::engine::ledger::{Ledger, LedgerRow, RowKind, UserSet};
-use crate::model::{BatchName, Counts, PASSWORD_LIFE, RowStatus, Target, client_token};
+use crate::model::{BatchName, Counts, RowStatus, Target, client_token};
 
 /// The parts that the rows of one output are made of.
 pub(crate) struct Table<'a> {
@@ -19,6 +20,8 @@ pub(crate) struct Table<'a> {
     pub target: &'a Target,
     /// The batch.
     pub batch: &'a BatchName,
+    /// The life of a temporary password.
+    pub password_life: Duration,
     /// The output's name in errors.
     pub name: &'a Path,
 }
@@ -43,7 +46,7 @@ pub(crate) const COLUMNS: [Column; 10] = [
     Column { name: "temporary_password", cell: |cells| cells.password().into() },
     Column {
         name: "password_expires_at",
-        cell: |cells| text(cells.reset().and_then(|row| row.at).map(|at| at.plus(PASSWORD_LIFE))),
+        cell: |cells| text(cells.reset().and_then(|row| row.at).map(|at| at.plus(cells.table.password_life))),
     },
     Column { name: "reset_at", cell: |cells| text(cells.reset().and_then(|row| row.at)) },
     Column { name: "attempts", cell: |cells| text(Some(if cells.was_tried() { cells.row.attempts } else { 0 })) },
@@ -87,7 +90,7 @@ impl<'a> Cells<'a> {
     }
 
     fn token(&self) -> Cow<'a, str> {
-        let user = self.row.user_id.as_ref().filter(|_| self.is_users());
+        let user = self.row.user_id.as_ref().filter(|_| self.is_users() && !self.table.target.is_pool());
         text(user.map(|id| client_token(self.table.target, self.table.batch, id).hyphenated()))
     }
 

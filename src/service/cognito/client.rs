@@ -9,14 +9,14 @@ use aws_sdk_cognitoidentityprovider::operation::RequestId;
 
 use super::FACTS;
 use super::failure::OWN_ERRORS;
-use super::pool::Pool;
-use crate::model::{Target, UserPoolId};
+use super::pool::{PasswordPolicy, Pool};
+use crate::model::{Password, Target, UserPoolId};
 use crate::service::aws::endpoint::{ServiceNames, Variant, by_rules, refuse_isolated_dual_stack};
 use crate::service::aws::failure::{REQUEST_ID_LIMIT, shorten};
 use crate::service::aws::http::PAGE_LIMIT;
 use crate::service::aws::user_agent::UserAgent;
 use crate::service::aws::{Connection, ConnectionError, Options};
-use crate::service::{Cause, Failure, Request, Reset, Service, ServiceFacts};
+use crate::service::{Cause, Failure, PasswordMaker, Request, Reset, Service, ServiceFacts};
 
 /// Cognito's names.
 const COGNITO: ServiceNames =
@@ -28,8 +28,31 @@ pub(crate) struct Client {
     pub(super) sdk: sdk::Client,
     pub(super) connection: Connection,
     pub(super) id: UserPoolId,
-    /// The pool by its own latest description.
-    pool: Arc<Mutex<Option<Pool>>>,
+    known: Arc<Known>,
+}
+
+/// The pool by its own latest description.
+#[derive(Debug, Default)]
+struct Known {
+    pool: Mutex<Option<Pool>>,
+    /// The turn of whoever reads it again.
+    reading: tokio::sync::Mutex<()>,
+}
+
+impl Known {
+    fn pool(&self) -> Option<Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn policy(&self) -> Option<PasswordPolicy> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|pool| pool.policy)
+    }
+}
+
+impl PasswordMaker for Known {
+    fn make(&self) -> Password {
+        self.policy().unwrap_or(PasswordPolicy::STRICT).make(&mut rand::rng())
+    }
 }
 
 /// Works out the target and a client for it. Nothing is sent.
@@ -64,7 +87,7 @@ impl Client {
         let builder = sdk::config::Builder::from(&connection.sdk_config()).interceptor(UserAgent);
         let builder = if connection.credentials().is_some() { builder } else { builder.allow_no_auth() };
         let sdk = sdk::Client::from_conf(builder.build());
-        Self { sdk, connection, id: id.clone(), pool: Arc::default() }
+        Self { sdk, connection, id: id.clone(), known: Arc::default() }
     }
 
     /// Returns the way to the service.
@@ -77,7 +100,7 @@ impl Client {
     #[must_use]
     #[allow(dead_code, reason = "the preview shows it in its next change")]
     pub(crate) fn pool(&self) -> Option<Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known.pool()
     }
 
     /// Asks the pool for its rules.
@@ -95,7 +118,7 @@ impl Client {
             return Err(Failure::unreadable("the answer describes no user pool, or another one", None));
         }
         let pool = Pool::of(described);
-        *self.pool.lock().unwrap_or_else(PoisonError::into_inner) = Some(pool.clone());
+        *self.known.pool.lock().unwrap_or_else(PoisonError::into_inner) = Some(pool.clone());
         Ok(pool)
     }
 
@@ -107,7 +130,8 @@ impl Client {
 
 impl Service for Client {
     fn facts(&self) -> ServiceFacts {
-        FACTS
+        let password_life = self.known.pool().map_or(FACTS.password_life, |pool| pool.password_life);
+        ServiceFacts { password_life, ..FACTS }
     }
 
     async fn reset(&self, request: Request<'_>) -> Result<Reset, Failure> {
@@ -120,6 +144,19 @@ impl Service for Client {
         let answer = self.connection.call(Box::pin(call.send()), OWN_ERRORS).await?;
         let request_id = answer.request_id().map(|id| shorten(id, REQUEST_ID_LIMIT));
         Ok(Reset { password: password.clone(), request_id, user_id: None })
+    }
+
+    fn maker(&self) -> Option<Arc<dyn PasswordMaker>> {
+        Some(self.known.clone())
+    }
+
+    async fn relearn(&self, refused: &Password) -> Result<(), Failure> {
+        // Many are refused at once where a policy changes: one of them reads it.
+        let _turn = self.known.reading.lock().await;
+        if self.known.policy().is_some_and(|policy| !policy.allows(refused.expose())) {
+            return Ok(());
+        }
+        self.read_pool().await.map(drop)
     }
 }
 

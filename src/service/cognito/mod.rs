@@ -11,6 +11,7 @@ use super::{Repeat, ServiceFacts};
 
 mod client;
 mod failure;
+mod password;
 mod pool;
 
 #[allow(unused_imports, reason = "the simulator speaks FinSpace alone so far")]
