@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use crate::commands::error::SettingsError;
 use crate::model::{Millis, UserPoolId};
 use crate::service::aws;
 
@@ -53,9 +54,27 @@ pub(crate) struct AwsArgs {
 /// The user pool, where the service is Amazon Cognito.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PoolArgs {
-    /// Reset in this Amazon Cognito user pool, whose ID names the region
+    /// Amazon Cognito user pool, whose ID names the region
     #[arg(long, value_name = "ID", help_heading = "AWS", conflicts_with = "environment_id")]
     pub user_pool_id: Option<UserPoolId>,
+}
+
+impl PoolArgs {
+    /// Returns the way to the pool's region, which its ID names; without a pool
+    /// the way that was typed.
+    ///
+    /// # Errors
+    /// Another region was typed, or this build knows no pools.
+    pub(crate) fn connection(&self, connection: aws::Options) -> Result<aws::Options, SettingsError> {
+        let Some(pool) = &self.user_pool_id else { return Ok(connection) };
+        if !cfg!(feature = "cognito") {
+            return Err(SettingsError::NoCognito);
+        }
+        let region = pool.region_beside(connection.region.as_deref());
+        let typed = connection.region.clone().unwrap_or_default();
+        let region = region.map_err(|()| SettingsError::OtherRegion { pool: pool.to_string(), typed })?;
+        Ok(aws::Options { region: Some(region), ..connection })
+    }
 }
 
 /// `--log-format`.

@@ -9,6 +9,7 @@ use crate::commands::exit::Exit;
 use crate::engine::ledger::LedgerError;
 use crate::engine::ledger::guard::ResetElsewhere;
 use crate::engine::ledger::state_dir::StateError;
+use crate::engine::people::PeopleError;
 use crate::engine::plan::PlanError;
 use crate::engine::results::PublishError;
 use crate::engine::results::encryption::EncryptionError;
@@ -50,6 +51,8 @@ pub(super) enum Error {
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]
+    People(#[from] PeopleError),
+    #[error(transparent)]
     Check(#[from] CheckError),
     /// The credentials took longer than the run may.
     #[error("the time of --deadline is over, and the credentials are still being fetched; nothing was sent")]
@@ -79,7 +82,10 @@ impl Error {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::StateDir(StateError::Busy { .. }) | Self::Ledger(LedgerError::Busy { .. }) => Exit::Busy,
-            Self::Check(_) | Self::List(_) | Self::Deadline => Exit::Stopped,
+            Self::People(PeopleError::Endless(_) | PeopleError::Unlisted(_))
+            | Self::Check(_)
+            | Self::List(_)
+            | Self::Deadline => Exit::Stopped,
             Self::Stdout(_)
             | Self::Handover(HandoverError::Folder(..))
             | Self::Ledger(LedgerError::HalfErased { .. } | LedgerError::Gone(_)) => Exit::NotDurable,
@@ -96,6 +102,7 @@ impl Error {
             | Self::NotClosed
             | Self::ResetElsewhere(_)
             | Self::Plan(_)
+            | Self::People(PeopleError::Scratch(_))
             | Self::System(..)
             | Self::StdoutClosed
             | Self::Descriptors { .. } => Exit::Unusable,

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use futures::future::LocalBoxFuture;
 
-use super::args::{AwsArgs, connection, date};
+use super::args::{AwsArgs, PoolArgs, connection, date};
+#[cfg(feature = "cognito")]
+use super::list_pool_users;
 
 use crate::commands::environment;
 use crate::commands::error::Error;
@@ -37,20 +39,23 @@ pub(crate) struct ListUsersArgs {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Only users of this status
-    #[arg(long, value_name = "STATUS", value_parser = clap::builder::PossibleValuesParser::new(["ENABLED", "DISABLED", "CREATING"]), ignore_case = true)]
+    #[arg(long, value_name = "STATUS", conflicts_with = "user_pool_id", value_parser = clap::builder::PossibleValuesParser::new(["ENABLED", "DISABLED", "CREATING"]), ignore_case = true)]
     pub status: Option<String>,
     /// Only users of this type
-    #[arg(long = "type", value_name = "TYPE", value_parser = clap::builder::PossibleValuesParser::new(["APP_USER", "SUPER_USER"]), ignore_case = true)]
+    #[arg(long = "type", value_name = "TYPE", conflicts_with = "user_pool_id", value_parser = clap::builder::PossibleValuesParser::new(["APP_USER", "SUPER_USER"]), ignore_case = true)]
     pub kind: Option<String>,
     /// Only users of this permission group; FinSpace tells no last login of those
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "user_pool_id")]
     pub permission_group: Option<String>,
     /// Only users who have not signed in since DATE (2026-01-31, or with a time), or never
-    #[arg(long, value_name = "DATE", value_parser = date, conflicts_with = "permission_group")]
+    #[arg(long, value_name = "DATE", value_parser = date, conflicts_with_all = ["permission_group", "user_pool_id"])]
     pub not_logged_in_since: Option<Millis>,
     /// Ways to reach the service
     #[command(flatten)]
     pub aws: AwsArgs,
+    /// The user pool, where the service is Amazon Cognito
+    #[command(flatten)]
+    pub pool: PoolArgs,
 }
 
 /// Runs `finspace-reset list-users`.
@@ -65,7 +70,12 @@ pub(super) async fn run(args: ListUsersArgs, printer: &Printer) -> Result<Exit, 
     }
     let mut args = args;
     args.aws.endpoint_url = environment::endpoint_url(args.aws.endpoint_url.take())?;
-    let (client, _) = finspace::connect(&connection(&args.aws), 1).await?;
+    let options = args.pool.connection(connection(&args.aws))?;
+    #[cfg(feature = "cognito")]
+    if let Some(pool) = &args.pool.user_pool_id {
+        return list_pool_users::run(pool, &options, &output, printer).await;
+    }
+    let (client, _) = finspace::connect(&options, 1).await?;
     client.connection().identity().await?;
     let columns = client.facts().user_columns;
     let mut table = csv::Writer::from_writer(Vec::new());

@@ -26,6 +26,8 @@ mod exit;
 mod handover;
 mod help;
 mod keygen;
+#[cfg(feature = "cognito")]
+mod list_pool_users;
 mod list_users;
 mod man;
 mod misuse;

@@ -6,6 +6,7 @@
 pub(crate) mod dispatch;
 pub(crate) mod fingerprint;
 pub(crate) mod ledger;
+pub(crate) mod people;
 pub(crate) mod plan;
 pub(crate) mod results;
 pub(crate) mod roster;

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use crate::engine::dispatch::pacer::Rate;
 use crate::engine::fingerprint::FingerprintError;
-use crate::engine::ledger::{Ledger, LedgerError, Lookup, NewRow, RowKind};
+use crate::engine::ledger::{Ledger, LedgerError, Lookup, NewRow, Readiness, RowKind};
+use crate::engine::people::{People, PeopleError, Person, Verdict};
 use crate::engine::roster::{Request, Roster, Row, RowIssue};
-use crate::model::{Counts, InputError, Standing, digest_of, hex};
+use crate::model::{Counts, InputError, Standing, Status, digest_of, hex};
 
 /// Most rows of a kind, and most first users, that a preview names.
 const EXAMPLES: usize = 10;
@@ -32,6 +33,9 @@ pub(crate) enum PlanError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The register of who is who.
+    #[error(transparent)]
+    People(#[from] PeopleError),
     /// Nobody said yes.
     #[error(
         "{0} users would be reset and there is no terminal to ask on; look at it with --dry-run, then run with --confirm PLAN or --yes"
@@ -106,15 +110,27 @@ pub(crate) struct Plan {
     pub duplicates: Vec<RowIssue>,
     /// The first excluded rows, by line.
     pub excluded: Vec<RowIssue>,
+    /// Users it would send nothing for, as they can't or must not be reset.
+    pub left_alone: u64,
+    /// The first of them, by line.
+    pub left_alone_rows: Vec<RowIssue>,
+    /// Users of whom it is not known yet who they are.
+    pub not_asked: u64,
     /// The first users it would reset.
     pub first: Vec<String>,
     /// The digest of all that the ledger's rows are made from; see [`import_key`].
     pub import_key: String,
 }
 
-/// Returns what a ledger's rows are made from: the roster and who is left out of it.
-fn import_key(roster: &Roster, excluded: &Excluded) -> String {
-    hex(digest_of(&[roster_key(roster).as_bytes(), exclusion_key(excluded).as_bytes()]))
+/// Returns what a ledger's rows are made from: the roster, who is left out of
+/// it, and who is who.
+fn import_key(scope: Scope<'_>) -> Result<String, PlanError> {
+    let Selection { excluded, people } = scope.selection;
+    let (roster, exclusions) = (roster_key(scope.roster), exclusion_key(excluded));
+    let people = people.map(People::digest).transpose()?;
+    let mut parts: Vec<&[u8]> = vec![roster.as_bytes(), exclusions.as_bytes()];
+    parts.extend(people.as_ref().map(<[u8; 32]>::as_slice));
+    Ok(hex(digest_of(&parts)))
 }
 
 /// Returns a digest of the roster as it was read: its users, cells and header.
@@ -131,20 +147,73 @@ pub(crate) fn exclusion_key(excluded: &Excluded) -> String {
     hex(digest_of(&left_out))
 }
 
-/// A roster's row as the ledger takes it.
-#[must_use]
-pub(crate) fn new_row(row: Row, excluded: &Excluded) -> NewRow {
-    let (kind, user_id, note) = match row.request {
-        Request::Invalid(reason) => (RowKind::Invalid, None, Some(reason)),
-        Request::Duplicate { user_id, of_line } => {
-            (RowKind::Duplicate, Some(user_id), Some(format!("same user as line {of_line}")))
-        }
-        Request::Reset(user_id) => match excluded.get(&user_id) {
-            Some(why) => (RowKind::Excluded, Some(user_id), Some((*why).into())),
-            None => (RowKind::User, Some(user_id), None),
-        },
-    };
-    NewRow { line: row.line, kind, user_id, note, cells: row.cells }
+/// The users of a roster who are to be reset, and by which name.
+#[derive(Clone, Copy)]
+pub(crate) struct Selection<'a> {
+    /// The users left out of it, as they were named.
+    pub excluded: &'a Excluded,
+    /// The users behind its names, where the service knows its users by several names.
+    pub people: Option<&'a People>,
+}
+
+impl Selection<'_> {
+    /// Returns a roster's row as the ledger takes it.
+    ///
+    /// # Errors
+    /// Who is who can't be read.
+    pub(crate) fn row(self, row: Row) -> Result<NewRow, PeopleError> {
+        let Row { line, cells, request } = row;
+        let new = |kind, user_id, note| NewRow {
+            line,
+            kind,
+            user_id,
+            note,
+            cells,
+            spelling: None,
+            readiness: Readiness::Ready,
+        };
+        let (spelling, of_line) = match request {
+            Request::Invalid(reason) => return Ok(new(RowKind::Invalid, None, Some(reason))),
+            Request::Duplicate { user_id, of_line } => (user_id, Some(of_line)),
+            Request::Reset(user_id) => (user_id, None),
+        };
+        let verdict = self.people.map(|people| people.verdict(&spelling)).transpose()?;
+        let person = match verdict {
+            Some(Verdict::Person(person)) => person,
+            // Everybody is called as the roster does, or it is not known better.
+            verdict => {
+                let listed = self.excluded.get(&spelling).map(|why| (*why).to_owned());
+                let (kind, note) = kind(of_line, listed);
+                let readiness = match verdict {
+                    Some(Verdict::Nobody(refusal)) => Readiness::LeftAlone(refusal.message()),
+                    Some(Verdict::NotAsked) => Readiness::NotAsked,
+                    _ => Readiness::Ready,
+                };
+                return Ok(NewRow { readiness, ..new(kind, Some(spelling), note) });
+            }
+        };
+        let Person { username, first_line, excluded_as, refusal } = person;
+        let listed = excluded_as.map(|name| match self.excluded.get(&spelling) {
+            Some(why) => (*why).to_owned(),
+            None => format!("{NAMED} as {name:?}"),
+        });
+        let (kind, note) = kind((first_line != line).then_some(first_line), listed);
+        Ok(NewRow {
+            spelling: (spelling != username).then_some(spelling),
+            readiness: refusal.map_or(Readiness::Ready, |refusal| Readiness::LeftAlone(refusal.message())),
+            ..new(kind, Some(username), note)
+        })
+    }
+}
+
+/// Returns the kind of a row that names a user, and why: `of_line` is an earlier
+/// row of the user, `listed` why the user is left out.
+fn kind(of_line: Option<u64>, listed: Option<String>) -> (RowKind, Option<String>) {
+    match (of_line, listed) {
+        (Some(line), _) => (RowKind::Duplicate, Some(format!("same user as line {line}"))),
+        (None, Some(why)) => (RowKind::Excluded, Some(why)),
+        (None, None) => (RowKind::User, None),
+    }
 }
 
 /// The facts that a plan is made from.
@@ -152,8 +221,8 @@ pub(crate) fn new_row(row: Row, excluded: &Excluded) -> NewRow {
 pub(crate) struct Scope<'a> {
     /// The users.
     pub roster: &'a Roster,
-    /// The users left out of it.
-    pub excluded: &'a Excluded,
+    /// Those of them to be reset.
+    pub selection: Selection<'a>,
     /// The most users to reset.
     pub limit: Option<u64>,
 }
@@ -165,10 +234,10 @@ impl Plan {
     /// # Errors
     /// Roster or ledger can't be read.
     pub(crate) fn build(scope: Scope<'_>, ledger: Option<&Ledger>, detail: bool) -> Result<Self, PlanError> {
-        let Scope { roster, excluded, limit } = scope;
+        let Scope { roster, selection, limit } = scope;
         let facts = roster.facts();
         let mut plan = Self {
-            import_key: import_key(roster, excluded),
+            import_key: import_key(scope)?,
             counts: Counts {
                 rows: facts.rows,
                 invalid: facts.invalid,
@@ -178,9 +247,11 @@ impl Plan {
             },
             ..Self::default()
         };
+        // Who is left alone now is told by no earlier import.
+        let detail = detail || selection.people.is_some();
         let imported = match ledger {
             Some(ledger) => ledger.get("import_key")?.as_deref() == Some(&plan.import_key),
-            None => facts.duplicates == 0 && excluded.is_empty(),
+            None => facts.duplicates == 0 && selection.excluded.is_empty() && selection.people.is_none(),
         };
         match ledger {
             // The first reading told all there is to know of a new batch without
@@ -188,7 +259,7 @@ impl Plan {
             Some(ledger) if imported && !detail => plan.counts = ledger.counts()?,
             None if imported => {
                 for row in roster.rows()? {
-                    plan.first.extend(new_row(row?, excluded).user_id);
+                    plan.first.extend(selection.row(row?)?.user_id);
                     if plan.first.len() >= FIRST_USERS {
                         break;
                     }
@@ -198,11 +269,11 @@ impl Plan {
                 plan.counts = Counts::default();
                 let mut lookup = ledger.map(Ledger::lookup).transpose()?;
                 for row in roster.rows()? {
-                    plan.take(&new_row(row?, excluded), lookup.as_mut())?;
+                    plan.take(&selection.row(row?)?, lookup.as_mut())?;
                 }
             }
         }
-        plan.to_reset = plan.counts.to_do().min(limit.unwrap_or(u64::MAX));
+        plan.to_reset = (plan.counts.to_do() - plan.left_alone).min(limit.unwrap_or(u64::MAX));
         Ok(plan)
     }
 
@@ -212,11 +283,19 @@ impl Plan {
             _ => Standing::default(),
         };
         self.counts.add(row.kind, standing);
-        let remarks = match row.kind {
-            RowKind::Duplicate => &mut self.duplicates,
-            RowKind::Excluded => &mut self.excluded,
-            RowKind::User | RowKind::Invalid => {
-                let to_do = row.kind == RowKind::User && standing.status != crate::model::Status::Succeeded;
+        let user = || row.user_id.clone().unwrap_or_default();
+        let (remarks, text) = match (row.kind, &row.readiness) {
+            (RowKind::Duplicate, _) => (&mut self.duplicates, format!("{:?}, {}", user(), row.note())),
+            (RowKind::Excluded, _) => (&mut self.excluded, format!("{:?}, {}", user(), row.note())),
+            (RowKind::Invalid, _) => return Ok(()),
+            // Whoever was reset, or may have been, goes on as before.
+            (RowKind::User, Readiness::LeftAlone(why)) if standing.status.is_surely_not_reset() => {
+                self.left_alone += 1;
+                (&mut self.left_alone_rows, format!("{:?} {why}", user()))
+            }
+            (RowKind::User, readiness) => {
+                let to_do = standing.status != Status::Succeeded;
+                self.not_asked += u64::from(to_do && *readiness == Readiness::NotAsked);
                 if to_do && self.first.len() < FIRST_USERS {
                     self.first.extend(row.user_id.clone());
                 }
@@ -224,13 +303,15 @@ impl Plan {
             }
         };
         if remarks.len() < EXAMPLES {
-            let user = row.user_id.clone().unwrap_or_default();
-            remarks.push(RowIssue {
-                line: row.line,
-                text: format!("{user:?}, {}", row.note.as_deref().unwrap_or_default()),
-            });
+            remarks.push(RowIssue { line: row.line, text });
         }
         Ok(())
+    }
+
+    /// Returns the number of users to do who are known to be there to be sent to.
+    #[must_use]
+    pub(crate) fn ready(&self) -> u64 {
+        self.counts.to_do() - self.left_alone - self.not_asked
     }
 
     /// Returns its duration at the rate, without failures.

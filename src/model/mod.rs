@@ -17,7 +17,7 @@ mod text;
 
 pub(crate) use counts::{Counts, Pause, RowKind, RowStatus, Standing, Tally};
 pub(crate) use hex::encode as hex;
-pub(crate) use input::{InputError, USER_COLUMNS, check_user_id, trim_user_id};
+pub(crate) use input::{IdForm, InputError, POOL_COLUMNS, USER_COLUMNS, trim_user_id};
 pub(crate) use pool::UserPoolId;
 pub(crate) use target::{BatchName, Target, client_token};
 pub(crate) use text::{is_hidden, quoted_cell, shell_word, visible, visible_lines, visible_path};
@@ -87,6 +87,12 @@ impl Status {
         [Self::Pending, Self::Succeeded, Self::Failed, Self::Unknown]
             .into_iter()
             .find(|status| *status as i64 == number)
+    }
+
+    /// Returns true if no request of the batch can have reset the user.
+    #[must_use]
+    pub(crate) fn is_surely_not_reset(self) -> bool {
+        matches!(self, Self::Pending | Self::Failed)
     }
 
     /// Returns the word in the output.
@@ -182,6 +188,7 @@ pub(crate) fn digest_of(parts: &[&[u8]]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use super::input::check_user_id;
     use super::*;
 
     #[test]

@@ -14,6 +14,7 @@ mod any;
 pub(crate) mod aws;
 #[cfg(feature = "cognito")]
 pub(crate) mod cognito;
+pub(crate) mod directory;
 mod failure;
 pub(crate) mod finspace;
 

@@ -235,7 +235,7 @@ fn each_outside_crate_has_one_home() {
         ("aws_types", &["service/"]),
         ("aws_runtime", &["service/"]),
         ("aws_credential_types", &["service/"]),
-        ("rusqlite", &["engine/ledger/"]),
+        ("rusqlite", &["engine/ledger/", "engine/people/"]),
         ("age", &["engine/results/encryption"]),
         ("aws_lc_rs", &["engine/ledger/vault", "service/aws/insecure"]),
         ("indicatif", &["ui/"]),

@@ -78,6 +78,9 @@ pub(super) fn describe(job: &Job, plan: &Plan) -> String {
     special("duplicates", plan.counts.duplicate, &plan.duplicates);
     special("invalid", plan.counts.invalid, &job.roster.facts().invalid_rows);
     special("excluded", plan.counts.excluded, &plan.excluded);
+    if plan.left_alone > 0 {
+        special("left alone", plan.left_alone, &plan.left_alone_rows);
+    }
     for remark in job.exclude_lists.iter().filter_map(ListReport::remark) {
         line("", remark);
     }

@@ -14,7 +14,8 @@ use crate::engine::fingerprint::{Binding, Fingerprint};
 use crate::engine::ledger::guard::Overlap;
 use crate::engine::ledger::state_dir::{self, Lock, StateDir};
 use crate::engine::ledger::{Due, Ledger, LedgerPaths, Whose};
-use crate::engine::plan::{Excluded, Plan, Scope, exclusion_key, roster_key};
+use crate::engine::people::People;
+use crate::engine::plan::{Excluded, Plan, Scope, Selection, exclusion_key, roster_key};
 use crate::engine::results::Destination;
 use crate::engine::results::encryption::Encryption;
 use crate::engine::roster::{ListReport, Roster};
@@ -40,6 +41,8 @@ pub(crate) struct Job {
     pub roster: Roster,
     /// The users left out of it.
     pub excluded: Excluded,
+    /// The register of who is who, where the service knows its users by several names.
+    pub people: Option<People>,
     /// The share of each exclude list that the roster knows.
     pub exclude_lists: Vec<ListReport>,
     /// The way to the service.
@@ -81,6 +84,7 @@ impl Job {
             settings,
             roster,
             excluded,
+            people: None,
             exclude_lists,
             client,
             target,
@@ -146,7 +150,12 @@ impl Job {
 
     /// Returns what a plan is made from.
     pub(crate) fn scope(&self) -> Scope<'_> {
-        Scope { roster: &self.roster, excluded: &self.excluded, limit: self.settings.sending.limit }
+        Scope { roster: &self.roster, selection: self.selection(), limit: self.settings.sending.limit }
+    }
+
+    /// Returns who of the roster is to be reset, and by which name.
+    pub(crate) fn selection(&self) -> Selection<'_> {
+        Selection { excluded: &self.excluded, people: self.people.as_ref() }
     }
 
     /// Tells whose a file is: this batch's, or for a rehearsal any rehearsal's.

@@ -22,6 +22,8 @@ mod send;
 mod settings;
 mod simulate;
 mod summary;
+#[cfg(feature = "cognito")]
+mod who;
 
 use std::io::IsTerminal;
 

@@ -5,7 +5,6 @@ use super::job::Job;
 use crate::commands::error::Error;
 use crate::engine::ledger::guard::{Others, Overlap, Roll};
 use crate::engine::ledger::{Ledger, RowKind};
-use crate::engine::plan::new_row;
 use crate::model::Status;
 use crate::ui::Printer;
 
@@ -51,7 +50,7 @@ fn roll(job: &Job, ledger: Option<&Ledger>) -> Result<Roll, Error> {
     let mut roll = Roll::default();
     let mut lookup = ledger.map(Ledger::lookup).transpose()?;
     for row in job.roster.rows()? {
-        let row = new_row(row?, &job.excluded);
+        let row = job.selection().row(row?)?;
         let (RowKind::User, Some(id)) = (row.kind, &row.user_id) else { continue };
         let done = match &mut lookup {
             Some(lookup) => lookup.of(id)?.status == Status::Succeeded,

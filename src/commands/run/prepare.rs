@@ -9,6 +9,8 @@ use std::collections::HashSet;
 
 use super::job::Job;
 use super::settings::{Consent, RunSettings};
+#[cfg(feature = "cognito")]
+use super::who::Asked;
 use super::{check_users, other_batches};
 use crate::commands::error::Error;
 use crate::engine::ledger::state_dir::Lock;
@@ -53,6 +55,10 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
     let lock = job.reserve()?;
     let paths = LedgerPaths::new(job.state.folder(), &job.batch);
     let ledger = job.ledger(&paths, printer)?;
+    #[cfg(feature = "cognito")]
+    if job.settings.service.pool.is_some() {
+        job.people = Some(super::who::gather(&job, ledger.as_ref())?);
+    }
     let detail = job.settings.dry_run || job.settings.consent == Consent::Ask;
     let mut plan = Plan::build(job.scope(), ledger.as_ref(), detail)?;
     let ended_at = ledger.as_ref().map(Ledger::closed_at).transpose()?.flatten();
@@ -61,7 +67,8 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
     let mut missing = HashSet::new();
     if closed_at.is_none() {
         // Before the output: where both are in the way, this is the one that matters.
-        if plan.to_reset > 0 {
+        // The users of a pool are known by their names once it was asked.
+        if plan.to_reset > 0 && job.people.is_none() {
             job.elsewhere = other_batches::check(&job, ledger.as_ref(), printer)?;
         }
         if let Some(path) = &job.output {
@@ -72,8 +79,16 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
     if plan.to_reset > 0 && closed_at.is_none() {
         job.identity = identity(&job).await?;
         #[cfg(feature = "cognito")]
-        if let AnyService::Cognito(client) = &job.client {
-            super::pool::read(&job, client).await?;
+        if let AnyService::Cognito(client) = job.client.clone() {
+            super::pool::read(&job, &client).await?;
+            if let Some(pool) = client.pool() {
+                let asked = Asked { directory: &client, naming: &pool.naming, users: pool.estimated_users };
+                super::who::find_out(&mut job, asked, ledger.as_ref(), printer).await?;
+            }
+            plan = Plan::build(job.scope(), ledger.as_ref(), detail)?;
+            if plan.to_reset > 0 {
+                job.elsewhere = other_batches::check(&job, ledger.as_ref(), printer)?;
+            }
         }
         // A user pool's users are asked for by the page instead.
         if job.settings.sending.check_users

@@ -12,8 +12,8 @@ use super::prepare::Ready;
 use super::summary;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
-use crate::engine::ledger::{Ledger, LedgerRow};
-use crate::engine::plan::{Plan, new_row};
+use crate::engine::ledger::{Ledger, LedgerRow, Readiness};
+use crate::engine::plan::Plan;
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError, Table, write_header, write_row};
 use crate::model::shell_word;
@@ -33,7 +33,7 @@ pub(super) fn preview(ready: &Ready, printer: &Printer) -> Result<Exit, Error> {
         printer.data(&text).map_err(Error::Stdout)?;
     }
     write_preview(job, ledger.as_ref())?;
-    let clean = missing.is_empty() && plan.counts.invalid == 0;
+    let clean = missing.is_empty() && plan.left_alone == 0 && plan.counts.invalid == 0;
     let exit = if clean { Exit::Success } else { Exit::SomeFailed };
     if let Some(file) = &job.settings.summary {
         summary::write_plan(file, ready, exit)?;
@@ -106,12 +106,16 @@ fn write(job: &Job, ledger: Option<&Ledger>, output: &mut dyn Write) -> Result<(
     write_header(&mut csv, &table).map_err(failed)?;
     let mut lookup = ledger.map(Ledger::lookup).transpose()?;
     for row in job.roster.rows()? {
-        let row = new_row(row?, &job.excluded);
+        let row = job.selection().row(row?)?;
         let standing = match (&row.user_id, &mut lookup) {
             (Some(id), Some(lookup)) => lookup.of(id)?,
             _ => crate::model::Standing::default(),
         };
-        let note = row.note.map_or_else(|| "preview: no request was sent".into(), |note| format!("preview: {note}"));
+        let note = match (row.note, row.readiness) {
+            (Some(note), _) => format!("preview: {note}"),
+            (None, Readiness::LeftAlone(why)) if standing.status.is_surely_not_reset() => format!("preview: {why}"),
+            (None, _) => "preview: no request was sent".into(),
+        };
         let row = LedgerRow {
             line: row.line,
             kind: row.kind,

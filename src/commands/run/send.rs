@@ -4,6 +4,7 @@
 //! Invariant: a request leaves only for a user of a ledger that this run has
 //! begun; the ledger comes back when all is recorded.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::job::Job;
@@ -16,8 +17,7 @@ use crate::engine::dispatch::limits::Limits;
 use crate::engine::dispatch::pacer::Pacer;
 use crate::engine::dispatch::stop::StopReason;
 use crate::engine::ledger::state_dir::Lock;
-use crate::engine::ledger::{Ledger, LedgerPaths, Writer};
-use crate::engine::plan;
+use crate::engine::ledger::{Ledger, LedgerPaths, Unsent, Writer};
 use crate::model::{Millis, Tally};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
@@ -60,7 +60,7 @@ pub(super) async fn send(
     ledger.turn_to(&job.target)?;
     record::record(&job, &plan, &ledger)?;
     import(&job, &mut ledger, &plan.import_key, printer)?;
-    ledger.fail_unasked(&missing, job.client.facts().no_such_user)?;
+    let unsent = fail_unsent(&job, &mut ledger, &missing)?;
     if in_flight + plan.counts.unknown > 0 {
         note_doubts(&job, &ledger, in_flight, printer)?;
     }
@@ -87,12 +87,13 @@ pub(super) async fn send(
         (ledger, if written.is_err() { StopReason::LedgerFailed } else { stop }, tally)
     };
     words.publishing(&job.batch);
-    if tally.answered
+    // Who is who was answered by the service, too.
+    if (tally.answered || job.people.is_some())
         && let Err(error) = ledger.bind()
     {
         tracing::warn!("{error}");
     }
-    tally.failed += missing.len() as u64;
+    tally.failed += unsent;
     Ok((job, Sent { ledger, stop, tally, _lock: lock }))
 }
 
@@ -124,10 +125,29 @@ async fn dispatch(
     Ok((ledger, stop, tally, written))
 }
 
+/// Records who fails without a request: those whom the service does not know,
+/// and those who are left alone. Returns how many they are.
+fn fail_unsent(job: &Job, ledger: &mut Ledger, missing: &HashSet<String>) -> Result<u64, Error> {
+    let no_such_user = job.client.facts().no_such_user;
+    ledger.fail_unsent(|fail| {
+        for user_id in missing {
+            let message = "the service does not know this user (--check-users); no reset was sent";
+            fail(Unsent { user_id, code: no_such_user, message })?;
+        }
+        let Some(people) = &job.people else { return Ok(()) };
+        people.refused(|user_id, refusal| {
+            fail(Unsent { user_id, code: refusal.code(no_such_user), message: &refusal.message() })
+        })
+    })
+}
+
 /// Brings the roster's rows into the ledger, and notes what that changed.
 fn import(job: &Job, ledger: &mut Ledger, key: &str, printer: &Printer) -> Result<(), Error> {
     let rows = job.roster.rows()?;
-    let rows = rows.map(|row| row.map(|row| plan::new_row(row, &job.excluded)).map_err(Error::from));
+    if job.people.is_some() {
+        ledger.take_spellings()?;
+    }
+    let rows = rows.map(|row| Ok::<_, Error>(job.selection().row(row?)?));
     let first = ledger.get("import_key")?.is_none();
     let imported = ledger.import(key, rows)?;
     if !first && imported.added > 0 {

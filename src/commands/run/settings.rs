@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::RunArgs;
 use super::args::ProgressMode;
-use crate::commands::args::{PoolArgs, connection};
+use crate::commands::args::connection;
 use crate::commands::environment;
 use crate::commands::error::SettingsError;
 use crate::engine::dispatch::limits::MaxFailures;
@@ -18,7 +18,7 @@ use crate::engine::dispatch::pacer::Rate;
 use crate::engine::results::encryption::{self, Encryption, EncryptionError};
 use crate::engine::results::{Destination, PublishError};
 use crate::engine::roster;
-use crate::model::{BatchName, UserPoolId};
+use crate::model::{BatchName, IdForm, UserPoolId};
 use crate::service::aws;
 use crate::ui::{self, Show};
 
@@ -164,13 +164,18 @@ impl RunSettings {
                     id_column: args.id_column,
                     no_headers: args.no_headers,
                     delimiter: args.delimiter,
+                    ids: if args.pool.user_pool_id.is_some() { IdForm::UserName } else { IdForm::FinSpace },
                 },
                 exclude: args.exclude,
             },
             batch: args.batch,
             state_dir: args.state.state_dir,
             output,
-            service: service(&args.pool, args.simulate, connection(&args.aws))?,
+            service: Service {
+                simulate: args.simulate,
+                connection: args.pool.connection(connection(&args.aws))?,
+                pool: args.pool.user_pool_id,
+            },
             sending: Sending {
                 rate: environment::rate(args.rate)?,
                 concurrency: usize::from(args.concurrency),
@@ -209,21 +214,6 @@ impl RunSettings {
     pub(crate) fn roster_is_stdin(&self) -> bool {
         self.inputs.roster.as_os_str() == "-"
     }
-}
-
-/// Checks where requests go. A pool names its region.
-fn service(pool: &PoolArgs, simulate: bool, connection: aws::Options) -> Result<Service, SettingsError> {
-    let connection = match &pool.user_pool_id {
-        None => connection,
-        Some(_) if !cfg!(feature = "cognito") => return Err(SettingsError::NoCognito),
-        Some(pool) => {
-            let region = pool.region_beside(connection.region.as_deref());
-            let typed = connection.region.clone().unwrap_or_default();
-            let region = region.map_err(|()| SettingsError::OtherRegion { pool: pool.to_string(), typed })?;
-            aws::Options { region: Some(region), ..connection }
-        }
-    };
-    Ok(Service { simulate, pool: pool.user_pool_id.clone(), connection })
 }
 
 /// Refuses standard input for two files: it can be read once.

@@ -293,7 +293,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::ledger::{NewRow, RowKind};
+    use crate::engine::ledger::NewRow;
 
     fn roll(ids: &[&str]) -> Roll {
         let mut roll = Roll::default();
@@ -307,15 +307,7 @@ mod tests {
         let batch: BatchName = name.parse().unwrap();
         let mut ledger = Ledger::create(&LedgerPaths::new(state.folder(), &batch), &batch, target).unwrap();
         ledger.begin_run("test", Duration::from_secs(1)).unwrap();
-        let rows = ids.iter().map(|id| {
-            Ok::<_, LedgerError>(NewRow {
-                line: 1,
-                kind: RowKind::User,
-                user_id: Some(id.clone()),
-                note: None,
-                cells: Vec::new(),
-            })
-        });
+        let rows = ids.iter().map(|id| Ok::<_, LedgerError>(NewRow::of_user(id)));
         ledger.import("key", rows).unwrap();
         ledger
     }

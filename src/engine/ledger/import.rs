@@ -21,6 +21,43 @@ pub(crate) struct NewRow {
     pub note: Option<String>,
     /// The row's own cells.
     pub cells: Vec<String>,
+    /// The name that the row has for the user, where it is not the user's own.
+    pub spelling: Option<String>,
+    /// The readiness of the user.
+    pub readiness: Readiness,
+}
+
+/// The readiness of a row's user: may it be sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    /// Yes.
+    Ready,
+    /// No, for a reason that follows the user's name; whoever was reset, or may
+    /// have been, stays as they are.
+    LeftAlone(String),
+    /// It was not found out who it is.
+    NotAsked,
+}
+
+impl NewRow {
+    /// A row that is nothing but a user.
+    #[cfg(test)]
+    pub(crate) fn of_user(user_id: &str) -> Self {
+        Self {
+            line: 1,
+            kind: RowKind::User,
+            user_id: Some(user_id.to_owned()),
+            note: None,
+            cells: Vec::new(),
+            spelling: None,
+            readiness: Readiness::Ready,
+        }
+    }
+
+    /// Returns why the row is no user's first, or is left out; empty if it is not.
+    pub(crate) fn note(&self) -> &str {
+        self.note.as_deref().unwrap_or_default()
+    }
 }
 
 /// The changes that an import made.
@@ -76,6 +113,7 @@ impl Ledger {
         let transaction = self.db.unchecked_transaction().map_err(fail)?;
         let known: i64 =
             self.db.query_row("SELECT coalesce(max(n) + 1, 0) FROM users", [], |row| row.get(0)).map_err(fail)?;
+        let several_names = self.has_table("spellings")?;
         let mut next = known;
         let mut kept: i64 = 0;
         self.db.execute("DELETE FROM rows", []).map_err(fail)?;
@@ -115,6 +153,9 @@ impl Ledger {
                         })
                     }
                 };
+                if let (Some(spelling), Some(number)) = (&row.spelling, number) {
+                    self.keep_spelling(spelling, number).map_err(fail)?;
+                }
                 let cells = serde_json::to_string(&row.cells).unwrap_or_default();
                 put.execute(params![
                     i64::try_from(at).unwrap_or(i64::MAX),
@@ -128,11 +169,15 @@ impl Ledger {
             }
             added.write().map_err(fail)?;
         }
+        let forgotten = if several_names { self.forget_unused().map_err(fail)? } else { 0 };
         if next > known {
             self.store_fingerprints().map_err(fail)?;
         }
         self.set("import_key", key)?;
         transaction.commit().map_err(fail)?;
-        Ok(Imported { added: u64::try_from(next - known).unwrap_or(0), lost: u64::try_from(known - kept).unwrap_or(0) })
+        Ok(Imported {
+            added: u64::try_from(next - known).unwrap_or(0),
+            lost: u64::try_from(known - kept - forgotten).unwrap_or(0),
+        })
     }
 }

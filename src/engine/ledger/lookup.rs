@@ -73,7 +73,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::ledger::{LedgerPaths, NewRow, RowKind};
+    use crate::engine::ledger::{LedgerPaths, NewRow};
     use crate::model::Target;
 
     #[test]
@@ -83,10 +83,7 @@ mod tests {
         let paths = LedgerPaths::new(folder.path(), &batch);
         let mut ledger = Ledger::create(&paths, &batch, &Target::Simulated).unwrap();
         ledger.begin_run("test", Duration::from_secs(1)).unwrap();
-        let rows = ["ann", "bob", "cyd", "dan", "eve"].map(|id| {
-            let user_id = Some(id.to_owned());
-            Ok::<_, LedgerError>(NewRow { line: 1, kind: RowKind::User, user_id, note: None, cells: Vec::new() })
-        });
+        let rows = ["ann", "bob", "cyd", "dan", "eve"].map(|id| Ok::<_, LedgerError>(NewRow::of_user(id)));
         ledger.import("key", rows.into_iter()).unwrap();
         let seq = ledger.next_seq;
         // Bob succeeded after a failure; Cyd failed and is claimed again; Dan was claimed and settled.

@@ -5,7 +5,6 @@
 //! is its newest one. Passwords rest sealed, apart from all else, so that
 //! closing the batch can remove them and leave the history.
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::engine::ledger::schema::Format;
 use crate::engine::ledger::vault::Vault;
-use crate::model::{BatchName, Millis, Outcome, Status, Target};
+use crate::model::{BatchName, Millis, Outcome, Target};
 use crate::process::{failpoint, files};
 
 mod close;
@@ -32,8 +31,10 @@ mod queue;
 mod read;
 mod recover;
 mod schema;
+mod spellings;
 pub(crate) mod state_dir;
 mod target;
+mod unsent;
 pub(crate) mod vault;
 mod writer;
 
@@ -45,9 +46,10 @@ pub(crate) use handover::{HandedFile, HandoverState};
 pub(crate) use history::Activity;
 #[allow(unused_imports, reason = "a run records its facts in its next change")]
 pub(crate) use history::fact;
-pub(crate) use import::NewRow;
+pub(crate) use import::{NewRow, Readiness};
 pub(crate) use lookup::Lookup;
 pub(crate) use read::{Doubt, LedgerRow, Publication, RunRecord};
+pub(crate) use unsent::Unsent;
 pub(crate) use writer::{Claim, Event, PaceSample, Writer};
 
 /// A run's claims and outcomes are numbered within this many.
@@ -239,45 +241,6 @@ impl Ledger {
         let settled = self.recover_in_flight(self.window(window)).map_err(|error| self.error(error))?;
         self.run_start = self.next_seq;
         Ok(settled)
-    }
-
-    /// Records users whom FinSpace does not know as failed, without a request;
-    /// this run does not try them.
-    ///
-    /// # Errors
-    /// The ledger can't be written.
-    pub(crate) fn fail_unasked(&mut self, missing: &HashSet<String>, code: &str) -> Result<(), LedgerError> {
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let path = self.place.ledger.clone();
-        let fail = |error| LedgerError::of(&path, error);
-        self.db.execute_batch("BEGIN IMMEDIATE").map_err(fail)?;
-        for user_id in missing {
-            let known = self.db.query_row("SELECT n FROM users WHERE user_id = ?1", [user_id], |row| row.get(0));
-            let Some(number) = known.optional().map_err(fail)? else { continue };
-            // A doubt ends with the answer to a reset, and what was counted stays.
-            let newest = "SELECT status, attempts, again FROM outcomes WHERE n = ?1 ORDER BY seq DESC LIMIT 1";
-            let newest = self.db.query_row(newest, [number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-            let (status, attempts, again): (i64, u32, bool) = newest.optional().map_err(fail)?.unwrap_or_default();
-            if status == Status::Unknown as i64 {
-                continue;
-            }
-            let outcome = Outcome {
-                number,
-                status: Status::Failed,
-                at: Millis::now(),
-                attempts,
-                doubtful_since: None,
-                again,
-                request_id: None,
-                error_code: Some(code.to_owned()),
-                error_message: Some("the service does not know this user (--check-users); no reset was sent".into()),
-                password: None,
-            };
-            self.append(&outcome, None).map_err(fail)?;
-        }
-        self.db.execute_batch("COMMIT").map_err(fail)
     }
 
     /// Ends a run with its exit code and what it came to.

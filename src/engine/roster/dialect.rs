@@ -12,7 +12,7 @@ use super::raw::unreadable;
 use super::records::Records;
 use super::source::Source;
 use super::{Options, Role};
-use crate::model::{InputError, check_user_id, digest_of, is_hidden, quoted_cell, trim_user_id};
+use crate::model::{IdForm, InputError, digest_of, is_hidden, quoted_cell, trim_user_id};
 
 /// Delimiters looked for, in the order of preference.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -44,6 +44,8 @@ pub(super) struct Dialect {
     pub id_index: usize,
     /// The cell of a repeated header in that column, as headers are compared.
     id_header: String,
+    /// The form of the user IDs.
+    ids: IdForm,
 }
 
 impl Dialect {
@@ -57,7 +59,7 @@ impl Dialect {
         if self.repeats_header(id) {
             return Err("the row repeats the header; not sent".into());
         }
-        check_user_id(trim_user_id(id)).map(|()| id)
+        self.ids.check(trim_user_id(id)).map(|()| id)
     }
 
     /// The ID cell of a record, whatever it holds.
@@ -81,7 +83,9 @@ impl Dialect {
     /// have none.
     pub(super) fn repeats_header(&self, id: &str) -> bool {
         let names_a_column = || COLUMN_WORDS.iter().any(|word| reads_as(id, word));
-        reads_as(id, &self.id_header) || reads_as(id, "userid") || !self.has_header && names_a_column()
+        reads_as(id, &self.id_header)
+            || self.ids.headers().iter().any(|word| reads_as(id, word))
+            || !self.has_header && names_a_column()
     }
 
     /// A digest of all that makes the rows what they are: the text, and the way
@@ -121,7 +125,8 @@ pub(super) fn find(source: &Source, options: &Options, role: Role) -> Result<Dia
         return Err(InputError::new(source.name(), "is empty".into(), role.remedies().empty));
     };
     let first: Vec<String> = records.text.iter().map(str::to_owned).collect();
-    let bare = role == Role::ExcludeList && first.len() == 1 && !reads_as(&first[0], "userid");
+    let names_the_ids = |name: &str| options.ids.headers().iter().any(|word| reads_as(name, word));
+    let bare = role == Role::ExcludeList && first.len() == 1 && !names_the_ids(&first[0]);
     let named = options.id_column.as_deref().is_some_and(|name| bare && reads_as(&first[0], &plain(name)));
     if options.no_headers || bare && !named {
         let id_index = numbered_column(source, options, first.len())?;
@@ -136,11 +141,13 @@ pub(super) fn find(source: &Source, options: &Options, role: Role) -> Result<Dia
             has_header: false,
             id_index,
             id_header: "userid".into(),
+            ids: options.ids,
         });
     }
     let id_index = named_column(source, options, &first, line, role)?;
     let id_header = plain(&first[id_index]);
-    Ok(Dialect { delimiter, sep_line, header: first, header_line: line, has_header: true, id_index, id_header })
+    let ids = options.ids;
+    Ok(Dialect { delimiter, sep_line, header: first, header_line: line, has_header: true, id_index, id_header, ids })
 }
 
 /// The delimiter that a first line like `sep=;` names, as Excel writes it.
@@ -194,11 +201,14 @@ fn named_column(
             let loose = || matching(&|name| reads_as(name, &wanted));
             (if exact.is_empty() { loose() } else { exact }, quoted_cell(typed))
         }
-        None => (matching(&|name| reads_as(name, "userid")), "user_id".into()),
+        None => {
+            let names_the_ids = |name: &str| options.ids.headers().iter().any(|word| reads_as(name, word));
+            (matching(&names_the_ids), options.ids.column().into())
+        }
     };
     match (found.as_slice(), &options.id_column) {
         ([only], _) => Ok(*only),
-        ([], None) if header.len() == 1 => only_column(source, &header[0], line),
+        ([], None) if header.len() == 1 => only_column(source, options.ids, &header[0], line),
         ([], _) => Err(at_header(
             format!("has no column {wanted}; the columns are {}", list(header.iter())),
             role.remedies().no_column,
@@ -226,9 +236,9 @@ fn list<'a>(names: impl ExactSizeIterator<Item = &'a String>) -> String {
 
 /// An only column counts without being named, unless its first cell could be a
 /// user: nobody may be swallowed as a header.
-fn only_column(source: &Source, first: &str, line: u64) -> Result<usize, InputError> {
+fn only_column(source: &Source, ids: IdForm, first: &str, line: u64) -> Result<usize, InputError> {
     let meant = first.chars().all(|c| !is_hidden(c) || matches!(c, '\n' | '\r'));
-    if COLUMN_WORDS.contains(&plain(first).as_str()) || meant && check_user_id(trim_user_id(first)).is_err() {
+    if COLUMN_WORDS.contains(&plain(first).as_str()) || meant && ids.check(trim_user_id(first)).is_err() {
         return Ok(0);
     }
     let first = quoted_cell(first);
@@ -274,10 +284,14 @@ struct Reading {
 /// Finds the only delimiter that the file can be read with. A header that names
 /// the column of the user IDs settles it, else rows that are all equally wide.
 fn detect_delimiter(source: &Source, options: &Options, role: Role) -> Result<u8, InputError> {
-    let wanted = options.id_column.as_deref().map_or_else(|| "userid".to_owned(), plain);
-    let wanted = Some(wanted.as_str()).filter(|_| !options.no_headers);
+    let typed = options.id_column.as_deref().map(plain);
+    let wanted: Vec<&str> = match &typed {
+        _ if options.no_headers => Vec::new(),
+        Some(typed) => vec![typed],
+        None => options.ids.headers().to_vec(),
+    };
     let mut readings: Vec<Reading> =
-        DELIMITERS.into_iter().filter_map(|delimiter| read_with(source, delimiter, wanted)).collect();
+        DELIMITERS.into_iter().filter_map(|delimiter| read_with(source, delimiter, &wanted)).collect();
     for settles in [|reading: &Reading| reading.named, |reading: &Reading| reading.even] {
         if readings.iter().any(settles) {
             readings.retain(settles);
@@ -299,16 +313,19 @@ fn detect_delimiter(source: &Source, options: &Options, role: Role) -> Result<u8
 
 /// Returns true if a delimiter splits the first record.
 pub(super) fn splits(source: &Source, delimiter: u8) -> bool {
-    read_with(source, delimiter, None).is_some()
+    read_with(source, delimiter, &[]).is_some()
 }
 
 /// Reads the first records with a delimiter; `None` if it splits nothing.
-fn read_with(source: &Source, delimiter: u8, wanted: Option<&str>) -> Option<Reading> {
+fn read_with(source: &Source, delimiter: u8, wanted: &[&str]) -> Option<Reading> {
     let mut records = Records::open(source, delimiter, false).ok()?;
     records.next_bytes().ok()??;
     let width = records.cells().len();
-    let named =
-        wanted.is_some_and(|wanted| records.cells().any(|cell| reads_as(&String::from_utf8_lossy(cell), wanted)));
+    let is_wanted = |cell: &[u8]| {
+        let cell = String::from_utf8_lossy(cell);
+        wanted.iter().any(|wanted| reads_as(&cell, wanted))
+    };
+    let named = records.cells().any(is_wanted);
     // What is refused with this delimiter, such as text behind a quoted cell,
     // is no reading.
     let even =

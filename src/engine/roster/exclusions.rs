@@ -162,10 +162,10 @@ fn shape(source: &Source, roster: &Options) -> Result<Dialect, InputError> {
             }
         }
     }
-    let given = delimiter.map(|_| find(&Options { delimiter, ..Options::default() }));
+    let given = delimiter.map(|_| find(&Options { delimiter, ids: roster.ids, ..Options::default() }));
     if let Some(Ok(dialect)) = given {
         return Ok(dialect);
     }
-    find(&Options::default())
+    find(&Options { ids: roster.ids, ..Options::default() })
         .or_else(|error| if roster.no_headers { find(roster).map_err(|_| error) } else { Err(error) })
 }

@@ -16,7 +16,7 @@ use self::records::Records;
 pub(crate) use self::role::Role;
 pub(crate) use self::source::Source;
 pub(crate) use self::statistics::{RowIssue, SpreadRows, Statistics};
-use crate::model::{InputError, USER_COLUMNS, digest_of, quoted_cell, trim_user_id};
+use crate::model::{IdForm, InputError, digest_of, quoted_cell, trim_user_id};
 
 mod dialect;
 mod exclusions;
@@ -37,6 +37,8 @@ pub(crate) struct Options {
     pub no_headers: bool,
     /// `--delimiter`.
     pub delimiter: Option<u8>,
+    /// The form of the user IDs.
+    pub ids: IdForm,
 }
 
 /// One row of the roster.
@@ -93,8 +95,11 @@ impl Roster {
         let mut dialect = dialect::find(&source, options, Role::Roster)?;
         // What `list-users` wrote is taken as it is; only the name of the
         // account's status gives way to the reset's.
-        if dialect.header == USER_COLUMNS {
-            dialect.header[4] = "finspace_status".into();
+        let (listed, account_status) = options.ids.listed();
+        if dialect.header == listed
+            && let Some(status) = dialect.header.iter_mut().find(|name| *name == "status")
+        {
+            account_status.clone_into(status);
         }
         refuse_reserved(&source, &dialect, reserved)?;
         let mut facts = Statistics::default();
@@ -110,6 +115,10 @@ impl Roster {
                 Ok(cell) => {
                     let id = trim_user_id(cell);
                     facts.note_user(line, cell, id);
+                    // A user pool is asked for each of them before anything is sent.
+                    if options.ids == IdForm::FinSpace {
+                        facts.note_looks(line, id);
+                    }
                     meet(id);
                     seen.push(fingerprint(id));
                 }

@@ -94,6 +94,10 @@ impl Statistics {
                 self.first_trimmed = line;
             }
         }
+    }
+
+    /// Notes an ID that looks like something else.
+    pub(super) fn note_looks(&mut self, line: u64, id: &str) {
         if looks_like_no_id(id) {
             self.odd += 1;
             if self.odd_rows.len() < EXAMPLES {

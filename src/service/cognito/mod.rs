@@ -8,11 +8,13 @@
 use std::time::Duration;
 
 use super::{Repeat, ServiceFacts};
+use crate::model::POOL_COLUMNS;
 
 mod client;
 mod failure;
 mod password;
 mod pool;
+mod users;
 
 #[allow(unused_imports, reason = "the simulator speaks FinSpace alone so far")]
 pub(crate) use client::connect_simulated;
@@ -24,7 +26,7 @@ pub(crate) const FACTS: ServiceFacts = ServiceFacts {
     name: "Cognito",
     repeat: Repeat::SamePassword,
     no_such_user: failure::NO_SUCH_USER,
-    user_columns: &["username", "sub", "email", "status", "enabled", "created_at"],
+    user_columns: &POOL_COLUMNS,
     password_life: Duration::from_hours(7 * 24),
     refused: "check --user-pool-id and --region, and that the credentials may use cognito-idp:AdminSetUserPassword",
 };

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_cognitoidentityprovider::types::{PasswordPolicyType, UserPoolType, UsernameConfigurationType};
+use aws_sdk_cognitoidentityprovider::types::{
+    AliasAttributeType, PasswordPolicyType, UserPoolType, UsernameAttributeType, UsernameConfigurationType,
+};
+
+use crate::service::directory::{Attribute, Naming};
 
 /// The life of a temporary password where the pool names none (API reference,
 /// `TemporaryPasswordValidityDays`).
@@ -28,6 +32,8 @@ pub(crate) struct Pool {
     /// Attributes that name a user as well as its user name does: `email`,
     /// `phone_number`, `preferred_username`.
     pub aliases: Vec<String>,
+    /// The names of its users.
+    pub naming: Naming,
     /// Users, by the service's own estimate.
     pub estimated_users: u64,
 }
@@ -72,7 +78,32 @@ impl Pool {
             password_life: Duration::from_hours(24 * days),
             case_sensitive: case.unwrap_or(true),
             aliases,
+            naming: naming(described),
             estimated_users: u64::try_from(described.estimated_number_of_users()).unwrap_or(0),
         }
     }
+}
+
+/// Returns the names of a pool's users.
+fn naming(described: &UserPoolType) -> Naming {
+    let mut naming = Naming {
+        case_sensitive: described.username_configuration().is_none_or(UsernameConfigurationType::case_sensitive),
+        ..Naming::default()
+    };
+    for attribute in described.username_attributes() {
+        naming.in_place.extend(match attribute {
+            UsernameAttributeType::Email => Some(Attribute::Email),
+            UsernameAttributeType::PhoneNumber => Some(Attribute::PhoneNumber),
+            _ => None,
+        });
+    }
+    for attribute in described.alias_attributes() {
+        naming.beside.extend(match attribute {
+            AliasAttributeType::Email => Some(Attribute::Email),
+            AliasAttributeType::PhoneNumber => Some(Attribute::PhoneNumber),
+            AliasAttributeType::PreferredUsername => Some(Attribute::PreferredUsername),
+            _ => None,
+        });
+    }
+    naming
 }
