@@ -324,3 +324,6 @@ impl Plan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

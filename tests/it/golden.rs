@@ -16,7 +16,7 @@ fn blotted(test: impl FnOnce()) {
     settings.add_filter(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "TIME");
     settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT");
     settings.add_filter(r"(--confirm|\nplan) +\S+", "$1 PLAN");
-    settings.add_filter(r"in \d+\.\ds, [\d.]+/[smh]", "in SPAN, RATE");
+    settings.add_filter(r"in \d+\.\ds", "in SPAN");
     settings.add_filter(r" on \S+: exit", " on HOST: exit");
     settings.add_filter(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "TOKEN");
     settings.bind(test);

@@ -251,13 +251,11 @@ impl Summary {
         }
         lines.extend(remarks(&self.elsewhere));
         if self.tally.requests > 0 {
-            let mut line = format!(
-                "{} in {}, {:.1}/s of {}",
-                counted(self.tally.requests, "request"),
-                human(self.tally.sending),
-                self.achieved(),
-                self.rate
-            );
+            let mut line = format!("{} in {}", counted(self.tally.requests, "request"), human(self.tally.sending));
+            // One request has no pace.
+            if self.tally.requests > 1 {
+                line.push_str(&format!(", {:.1}/s of {}", self.achieved(), self.rate));
+            }
             if self.tally.retried > 0 {
                 line.push_str(&format!(", {} retried", self.tally.retried));
             }

@@ -34,6 +34,8 @@ mod schema;
 mod spellings;
 pub(crate) mod state_dir;
 mod target;
+#[cfg(test)]
+mod tests;
 mod unsent;
 pub(crate) mod vault;
 mod writer;
@@ -44,7 +46,6 @@ pub(crate) use deliveries::{UserSet, Whose};
 pub(crate) use error::LedgerError;
 pub(crate) use handover::{HandedFile, HandoverState};
 pub(crate) use history::Activity;
-#[allow(unused_imports, reason = "a run records its facts in its next change")]
 pub(crate) use history::fact;
 pub(crate) use import::{NewRow, Readiness};
 pub(crate) use lookup::Lookup;
