@@ -211,7 +211,7 @@ fn plain_code(code: &str) -> &str {
 
 /// Returns the cause that a status and a code mean, and true if only the service
 /// would say so.
-fn sort(status: u16, code: Option<&str>, own: &[OwnError]) -> (Cause, bool) {
+pub(crate) fn sort(status: u16, code: Option<&str>, own: &[OwnError]) -> (Cause, bool) {
     let one_of = |codes: &[&str]| code.is_some_and(|code| codes.contains(&code));
     let is_error = status >= 400;
     if let Some((.., cause)) = own.iter().find(|(known, name, _)| *known == status && code == Some(*name)) {

@@ -10,6 +10,7 @@ use aws_sdk_cognitoidentityprovider::operation::RequestId;
 use super::FACTS;
 use super::failure::OWN_ERRORS;
 use super::pool::{PasswordPolicy, Pool};
+use super::strict::Strict;
 use crate::model::{Password, Target, UserPoolId};
 use crate::service::aws::endpoint::{ServiceNames, Variant, by_rules, refuse_isolated_dual_stack};
 use crate::service::aws::failure::{REQUEST_ID_LIMIT, shorten};
@@ -140,7 +141,7 @@ impl Service for Client {
             return Err(Failure::without_answer(Cause::NotBuilt, "NoPassword", message));
         };
         let call = self.sdk.admin_set_user_password().user_pool_id(self.id.as_str()).username(request.user_id);
-        let call = call.password(password.expose()).permanent(false);
+        let call = call.password(password.expose()).permanent(false).customize().interceptor(Strict);
         let answer = self.connection.call(Box::pin(call.send()), OWN_ERRORS).await?;
         let request_id = answer.request_id().map(|id| shorten(id, REQUEST_ID_LIMIT));
         Ok(Reset { password: password.clone(), request_id, user_id: None })

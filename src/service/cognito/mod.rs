@@ -14,6 +14,7 @@ mod client;
 mod failure;
 mod password;
 mod pool;
+mod strict;
 mod users;
 
 #[allow(unused_imports, reason = "the simulator speaks FinSpace alone so far")]
