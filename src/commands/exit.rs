@@ -28,7 +28,7 @@ pub(super) enum Exit {
 impl Exit {
     /// Returns the exit status of a run.
     pub(crate) fn of_run(end: &End<'_>) -> Self {
-        let End { stop, counts, limited, signal, durable } = end;
+        let End { stop, counts, limited, signal, durable, signed_in } = end;
         if !durable {
             return Self::NotDurable;
         }
@@ -42,7 +42,7 @@ impl Exit {
             StopReason::Finished => {
                 let all = counts.failed + counts.unknown + counts.pending;
                 let bad = counts.invalid + limited.map_or(all, |tally| tally.failed + tally.unknown);
-                if bad == 0 { Self::Success } else { Self::SomeFailed }
+                if bad + signed_in == 0 { Self::Success } else { Self::SomeFailed }
             }
             StopReason::Signalled(signal) => Self::Signalled(*signal),
             StopReason::Deadline
@@ -102,7 +102,8 @@ impl Exit {
                 let kinds = [(failed, "failed"), (unknown, "unknown"), (invalid, "invalid"), (pending, "pending")];
                 let kinds = kinds.iter().filter(|(count, _)| *count > 0);
                 let kinds: Vec<String> = kinds.map(|(count, word)| format!("{count} {word}")).collect();
-                format!("finished: {succeeded} of {users} users are reset, {}", kinds.join(", "))
+                let kinds = if kinds.is_empty() { String::new() } else { format!(", {}", kinds.join(", ")) };
+                format!("finished: {succeeded} of {users} users are reset{kinds}")
             }
             _ => format!("{} ({succeeded} of {users} users are reset)", self.meaning()),
         }
@@ -127,6 +128,8 @@ pub(crate) struct End<'a> {
     pub signal: Option<Signal>,
     /// True if results, summary and ledger could be written.
     pub durable: bool,
+    /// Users who were reset and should be signed out, and are not.
+    pub signed_in: u64,
 }
 
 #[cfg(test)]
@@ -205,7 +208,7 @@ mod tests {
                 "results could not be written; the ledger has what was done (5 of 5 users are reset)",
             ),
         ] {
-            let end = End { stop, counts, limited, signal, durable };
+            let end = End { stop, counts, limited, signal, durable, signed_in: 0 };
             assert_eq!(Exit::of_run(&end), exit, "{end:?}");
             assert_eq!(exit.meaning_of_run(&counts, limited.as_ref()), meaning);
         }

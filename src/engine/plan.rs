@@ -73,6 +73,18 @@ pub(crate) enum PlanError {
         /// Users still to do.
         left: u64,
     },
+    /// The batch is closed, and sessions are to be ended.
+    #[error(
+        "batch {batch} was closed at {at}, and {left} of its users were not signed out by it; end their sessions with `aws cognito-idp admin-user-global-sign-out`, or name a new --batch to reset everyone again"
+    )]
+    SignedIn {
+        /// The batch.
+        batch: String,
+        /// The time of its closing.
+        at: String,
+        /// Users who were not signed out.
+        left: u64,
+    },
     /// Everyone was reset, and nobody can use the passwords any more.
     #[error(
         "every user of batch {batch} was reset before, and those passwords expired at {at}; name a new --batch to reset everyone again"
@@ -114,6 +126,8 @@ pub(crate) struct Plan {
     pub left_alone: u64,
     /// The first of them, by line.
     pub left_alone_rows: Vec<RowIssue>,
+    /// Users who were reset and are to be signed out.
+    pub to_sign_out: u64,
     /// Users of whom it is not known yet who they are.
     pub not_asked: u64,
     /// The first users it would reset.

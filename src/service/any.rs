@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::aws::Connection;
 #[cfg(feature = "cognito")]
 use super::cognito;
-use super::{Failure, PasswordMaker, Request, Reset, Service, ServiceFacts, finspace};
+use super::{Failure, PasswordMaker, PoolWords, Request, Reset, Service, ServiceFacts, finspace};
 use crate::model::Password;
 
 /// A client of one of the services.
@@ -26,6 +26,19 @@ impl AnyService {
             Self::FinSpace(client) => client.connection(),
             #[cfg(feature = "cognito")]
             Self::Cognito(client) => client.connection(),
+        }
+    }
+}
+
+impl AnyService {
+    /// Returns what the user pool said of itself, where the service is one that
+    /// was asked.
+    #[must_use]
+    pub(crate) fn pool(&self) -> Option<PoolWords> {
+        match self {
+            Self::FinSpace(_) => None,
+            #[cfg(feature = "cognito")]
+            Self::Cognito(client) => client.pool_words(),
         }
     }
 }

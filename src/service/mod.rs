@@ -17,9 +17,11 @@ pub(crate) mod cognito;
 pub(crate) mod directory;
 mod failure;
 pub(crate) mod finspace;
+mod pool_words;
 
 pub(crate) use any::AnyService;
 pub(crate) use failure::{Cause, Failure, Proof, Said};
+pub(crate) use pool_words::PoolWords;
 
 /// A service that resets passwords. One call is one request on the wire.
 pub(crate) trait Service {

@@ -26,6 +26,7 @@ mod other_batches;
 mod ownership;
 mod pace;
 mod packaging;
+mod pool_users;
 mod pools;
 mod properties;
 mod readme;

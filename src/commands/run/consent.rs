@@ -13,6 +13,7 @@ use crate::engine::fingerprint::Fingerprint;
 use crate::engine::plan::{Plan, PlanError};
 use crate::engine::roster::{ListReport, RowIssue};
 use crate::model::{Counts, client_token, visible};
+use crate::service::PoolWords;
 use crate::ui::Printer;
 use crate::ui::format::{counted, human};
 
@@ -84,7 +85,14 @@ pub(super) fn describe(job: &Job, plan: &Plan) -> String {
     for remark in job.exclude_lists.iter().filter_map(ListReport::remark) {
         line("", remark);
     }
-    let pace = job.settings.sending.rate;
+    for (name, words) in job.client.pool().iter().flat_map(PoolWords::lines) {
+        line(name, words);
+    }
+    let sending = &job.settings.sending;
+    if sending.sign_out {
+        line("sign out", format!("{} after their passwords, at the same pace", plan.to_reset + plan.to_sign_out));
+    }
+    let pace = sending.rate;
     let time = plan.duration(pace).map(|time| format!("about {} at {pace}", human(time)));
     line("time", time.unwrap_or_else(|| "as fast as the service takes it".into()));
     line("output", output(job));

@@ -45,11 +45,21 @@ pub(super) fn nothing_left(ready: &Ready, printer: &Printer) -> Result<Option<Ex
     if asked != published && job.settings.batch.is_none() {
         return Err(PlanError::Erased { batch, at, output: asked, published }.into());
     }
+    if job.settings.sending.sign_out && plan.to_sign_out > 0 {
+        return Err(PlanError::SignedIn { batch, at, left: plan.to_sign_out }.into());
+    }
     let why = if plan.counts.reset() == 0 { "nobody in it can be reset" } else { "every user was reset before" };
     printer.note(format!(
         "batch {batch}: {why}; nothing was sent. The results went to {published}, and the batch was closed at {at}."
     ));
-    let end = End { stop: &StopReason::Finished, counts: plan.counts, limited: None, signal: None, durable: true };
+    let end = End {
+        stop: &StopReason::Finished,
+        counts: plan.counts,
+        limited: None,
+        signal: None,
+        durable: true,
+        signed_in: 0,
+    };
     let exit = Exit::of_run(&end);
     if let Some(file) = &job.settings.summary {
         let summary = Summary { closed: true, ..Summary::new(job, exit, plan.counts) };
@@ -60,7 +70,13 @@ pub(super) fn nothing_left(ready: &Ready, printer: &Printer) -> Result<Option<Ex
 
 /// Publishes, closes, sums up, and returns the exit status.
 pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdown) -> Exit {
-    let Sent { mut ledger, stop, tally, .. } = sent;
+    let Sent { mut ledger, stop, tally, sign_outs, .. } = sent;
+    let signed_in = sign_outs.as_ref().map_or(0, |ends| ends.left);
+    // What ends the signing out ends the run: a deadline or a signal.
+    let stop = match sign_outs.as_ref().and_then(|ends| ends.stopped.clone()) {
+        Some(ended @ (StopReason::Deadline | StopReason::Signalled(_))) => ended,
+        _ => stop,
+    };
     let mut errors = Vec::new();
     let published = if has_results(&ledger) { publish(job, &ledger).map(Some) } else { Ok(None) };
     let published = published.unwrap_or_else(|error| {
@@ -70,7 +86,11 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
     let is_published = published.is_some();
     let counts = published.unwrap_or_else(|| ledger.counts().unwrap_or_default());
     failpoint::hit("published");
-    let closing = if is_published { close(job, &mut ledger, &stop, counts) } else { Ok(Closing::Open) };
+    let closing = match signed_in {
+        _ if !is_published => Ok(Closing::Open),
+        0 => close(job, &mut ledger, &stop, counts),
+        _ => Ok(Closing::Kept(format!("batch {} stays open for those who are not signed out", job.batch))),
+    };
     let closing = closing.unwrap_or_else(|error| {
         errors.push(error);
         Closing::Open
@@ -81,6 +101,7 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
         limited: job.settings.sending.limit.map(|_| tally),
         signal: shutdown.signalled(),
         durable,
+        signed_in,
     };
     let mut summary = Summary {
         stopped: stop.reason(),
@@ -91,6 +112,7 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
         causes: if counts.failed + counts.unknown > 0 { ledger.causes().unwrap_or_default() } else { Vec::new() },
         closed: matches!(closing, Closing::Closed),
         kept_open: if let Closing::Kept(why) = closing { Some(why) } else { None },
+        sign_outs,
         ..Summary::new(job, Exit::of_run(&end(errors.is_empty())), counts)
     };
     if let Some(file) = &job.settings.summary
@@ -186,6 +208,7 @@ fn publish(job: &Job, ledger: &Ledger) -> Result<Counts, PublishError> {
         target: &job.target,
         batch: &job.batch,
         password_life: ledger.password_life()?,
+        tells_sign_outs: job.settings.sending.sign_out,
         name: job.output.as_deref().unwrap_or(Path::new("standard output")),
     };
     let seal = job.encryption.as_ref();

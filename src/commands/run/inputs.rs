@@ -24,13 +24,15 @@ pub(super) struct Users {
 ///
 /// # Errors
 /// One of them can't be read.
-pub(super) fn read(inputs: &Inputs, printer: &Printer) -> Result<Users, Error> {
+pub(super) fn read(inputs: &Inputs, sign_out: bool, printer: &Printer) -> Result<Users, Error> {
     let mut exclusions = Exclusions::default();
     for path in &inputs.exclude {
         exclusions.add(&Source::open(path)?, &inputs.form)?;
     }
     let source = Source::open(&inputs.roster)?;
-    let roster = Roster::read(source, &inputs.form, &results::column_names(), &mut |id| exclusions.meet(id))?;
+    let mut reserved = results::column_names().to_vec();
+    reserved.extend(sign_out.then_some(results::SIGNED_OUT.name));
+    let roster = Roster::read(source, &inputs.form, &reserved, &mut |id| exclusions.meet(id))?;
     tell_roster(roster.name(), roster.facts(), printer);
     let (excluded, exclude_lists) = exclusions.finish();
     let excluded = excluded.into_iter().map(|user_id| (user_id, NAMED)).collect();

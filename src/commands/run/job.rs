@@ -69,7 +69,8 @@ impl Job {
     /// Reads the inputs, and works out target and batch.
     pub(super) async fn new(settings: RunSettings, printer: &Printer) -> Result<Self, Error> {
         let started = Start { at: Millis::now(), clock: Instant::now() };
-        let Users { roster, excluded, exclude_lists } = inputs::read(&settings.inputs, printer)?;
+        let Users { roster, excluded, exclude_lists } =
+            inputs::read(&settings.inputs, settings.sending.sign_out, printer)?;
         let encryption = settings.output.encryption()?;
         if let Some(remark) = encryption.as_ref().and_then(Encryption::remark) {
             printer.warning(remark);
@@ -184,8 +185,10 @@ impl Job {
             },
             readers: self.encryption.as_ref().map(|to| to.readers().join("\n")).unwrap_or_default(),
             flags: format!(
-                "check users {}, superusers {}, environment {environment}",
-                sending.check_users, sending.include_superusers
+                "check users {}, superusers {}, environment {environment}{}",
+                sending.check_users,
+                sending.include_superusers,
+                if sending.sign_out { ", sign out" } else { "" }
             ),
             progress: self.progress(plan),
         }
@@ -196,7 +199,9 @@ impl Job {
         let counts = serde_json::to_string(&plan.counts).unwrap_or_default();
         let limit = self.settings.sending.limit.unwrap_or(0);
         let elsewhere = self.elsewhere.iter().map(|overlap| format!(", {} by {}", overlap.users, overlap.batch));
-        format!("{counts}, limit {limit}{}", elsewhere.collect::<String>())
+        // Who is who may change between a preview and its run.
+        let people = self.people.as_ref().map_or_else(String::new, |_| format!(", {}", plan.import_key));
+        format!("{counts}, limit {limit}{}{people}", elsewhere.collect::<String>())
     }
 
     /// Returns the name of a plan of this job.

@@ -7,6 +7,7 @@
 mod args;
 mod check_users;
 mod consent;
+mod ends;
 mod finish;
 mod inputs;
 mod job;
@@ -20,6 +21,8 @@ mod preview;
 mod record;
 mod send;
 mod settings;
+#[cfg(feature = "cognito")]
+mod sign_out;
 mod simulate;
 mod summary;
 #[cfg(feature = "cognito")]

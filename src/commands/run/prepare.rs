@@ -13,6 +13,8 @@ use super::settings::{Consent, RunSettings};
 use super::who::Asked;
 use super::{check_users, other_batches};
 use crate::commands::error::Error;
+#[cfg(feature = "cognito")]
+use crate::engine::dispatch::pacer::Rate;
 use crate::engine::ledger::state_dir::Lock;
 use crate::engine::ledger::{Ledger, LedgerPaths};
 use crate::engine::plan::{self, Plan, PlanError};
@@ -61,6 +63,11 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
     }
     let detail = job.settings.dry_run || job.settings.consent == Consent::Ask;
     let mut plan = Plan::build(job.scope(), ledger.as_ref(), detail)?;
+    let to_sign_out = match &ledger {
+        Some(ledger) if job.settings.sending.sign_out => ledger.count_signed_in()?,
+        _ => 0,
+    };
+    plan.to_sign_out = to_sign_out;
     let ended_at = ledger.as_ref().map(Ledger::closed_at).transpose()?.flatten();
     // A closed batch that was named goes on with users that it has not reset.
     let closed_at = ended_at.filter(|_| job.settings.batch.is_none() || plan.to_reset == 0);
@@ -76,6 +83,9 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
             free.map_err(|error| in_the_way(error, &job, ended_at, &plan))?;
         }
     }
+    if plan.to_sign_out > 0 && plan.to_reset == 0 && closed_at.is_none() {
+        job.identity = identity(&job).await?;
+    }
     if plan.to_reset > 0 && closed_at.is_none() {
         job.identity = identity(&job).await?;
         #[cfg(feature = "cognito")]
@@ -85,8 +95,9 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
                 let asked = Asked { directory: &client, naming: &pool.naming, users: pool.estimated_users };
                 super::who::find_out(&mut job, asked, ledger.as_ref(), printer).await?;
             }
-            plan = Plan::build(job.scope(), ledger.as_ref(), detail)?;
+            plan = Plan { to_sign_out, ..Plan::build(job.scope(), ledger.as_ref(), detail)? };
             if plan.to_reset > 0 {
+                warn_of_the_quota(&job, printer);
                 job.elsewhere = other_batches::check(&job, ledger.as_ref(), printer)?;
             }
         }
@@ -103,6 +114,22 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
         }
     }
     Ok(Ready { job, ledger, closed_at, plan, missing, lock })
+}
+
+/// The pace above which a pool's own users may feel the run.
+#[cfg(feature = "cognito")]
+const CONSIDERATE: f64 = 15.0;
+
+/// Warns of a pace that leaves the pool's own users little of their shared quota.
+#[cfg(feature = "cognito")]
+fn warn_of_the_quota(job: &Job, printer: &Printer) {
+    let rate = job.settings.sending.rate;
+    if matches!(rate, Rate::PerSecond(rate) if rate <= CONSIDERATE) {
+        return;
+    }
+    printer.warning(format!(
+        "--rate {rate} may take most of 30/s, which this account shares in a region with its users' own recoveries and password changes; 15/s leaves them half"
+    ));
 }
 
 /// Returns the error of an output that is in the way: of a batch that was closed

@@ -100,6 +100,7 @@ fn write(job: &Job, ledger: Option<&Ledger>, output: &mut dyn Write) -> Result<(
         target: &job.target,
         batch: &job.batch,
         password_life: job.client.facts().password_life,
+        tells_sign_outs: job.settings.sending.sign_out,
         name,
     };
     let mut csv = csv::Writer::from_writer(output);
@@ -129,6 +130,7 @@ fn write(job: &Job, ledger: Option<&Ledger>, output: &mut dyn Write) -> Result<(
             request_id: None,
             error_code: Some("Preview".into()),
             error_message: Some(note),
+            signed_out_at: None,
             password: None,
         };
         write_row(&mut csv, &table, &row).map_err(failed)?;

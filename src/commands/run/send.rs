@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::ends::SignOuts;
 use super::job::Job;
 use super::last_words::LastWords;
 use super::prepare::Ready;
@@ -21,7 +22,7 @@ use crate::engine::ledger::{Ledger, LedgerPaths, Unsent, Writer};
 use crate::model::{Millis, Tally};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
-use crate::service::Service;
+use crate::service::{AnyService, Service};
 use crate::ui::{Printer, Progress};
 
 /// The result of sending.
@@ -32,6 +33,8 @@ pub(super) struct Sent {
     pub stop: StopReason,
     /// The counts of this run.
     pub tally: Tally,
+    /// Users who were reset and not signed out, with `--sign-out`.
+    pub sign_outs: Option<SignOuts>,
     /// The hold on the batch.
     pub _lock: Option<Lock>,
 }
@@ -86,6 +89,7 @@ pub(super) async fn send(
         }
         (ledger, if written.is_err() { StopReason::LedgerFailed } else { stop }, tally)
     };
+    let sign_outs = sign_out(&job, &ledger, &stop, (printer, shutdown)).await?;
     words.publishing(&job.batch);
     // Who is who was answered by the service, too.
     if (tally.answered || job.people.is_some())
@@ -94,7 +98,26 @@ pub(super) async fn send(
         tracing::warn!("{error}");
     }
     tally.failed += unsent;
-    Ok((job, Sent { ledger, stop, tally, _lock: lock }))
+    Ok((job, Sent { ledger, stop, tally, sign_outs, _lock: lock }))
+}
+
+/// Signs users out where it was asked for. What stopped the resets stops this, too:
+/// the users are left to the next run.
+async fn sign_out(
+    job: &Job,
+    ledger: &Ledger,
+    stop: &StopReason,
+    told: (&Printer, &Shutdown),
+) -> Result<Option<SignOuts>, Error> {
+    if !job.settings.sending.sign_out {
+        return Ok(None);
+    }
+    #[cfg(feature = "cognito")]
+    if let (StopReason::Finished, AnyService::Cognito(client)) = (stop, &job.client) {
+        return super::sign_out::sign_out(job, client, ledger, told).await.map(Some);
+    }
+    let _ = (stop, told);
+    Ok(Some(SignOuts { left: ledger.count_signed_in()?, ..SignOuts::default() }))
 }
 
 type Dispatched = (Ledger, StopReason, Tally, Result<(), crate::engine::ledger::LedgerError>);

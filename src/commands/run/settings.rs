@@ -105,7 +105,6 @@ pub(crate) struct Sending {
     /// `--include-superusers`.
     pub include_superusers: bool,
     /// `--sign-out`.
-    #[allow(dead_code, reason = "the run heeds it in its next change")]
     pub sign_out: bool,
     /// Time for which the service remembers a client token.
     pub token_window: Duration,

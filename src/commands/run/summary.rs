@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::ends::{SignOutJson, SignOuts};
 use super::job::Job;
 use super::other_batches::remarks;
 use super::prepare::Ready;
@@ -20,6 +21,7 @@ use crate::engine::results::{self, PublishError};
 use crate::engine::roster::ListReport;
 use crate::model::{Counts, Millis, Tally};
 use crate::process::signals::Signal;
+use crate::service::PoolWords;
 use crate::ui::format::{counted, human, pace};
 
 /// The form of the summary.
@@ -72,6 +74,10 @@ pub(super) struct Summary {
     pub exclude_lists: Vec<ListReport>,
     /// Other batches that had reset users to do.
     pub elsewhere: Vec<Overlap>,
+    /// The ends of sessions, with `--sign-out`.
+    pub sign_outs: Option<SignOuts>,
+    /// The user pool, where the service is one.
+    pub pool: Option<PoolWords>,
 }
 
 #[derive(Serialize)]
@@ -97,6 +103,10 @@ struct Json<'a> {
     exclude_lists: &'a [ListReport],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     reset_elsewhere: &'a [Overlap],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_out: Option<SignOutJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_pool: Option<&'a PoolWords>,
 }
 
 #[derive(Serialize)]
@@ -154,12 +164,18 @@ impl Summary {
             limited: job.settings.sending.limit.is_some(),
             exclude_lists: job.exclude_lists.clone(),
             elsewhere: job.elsewhere.clone(),
+            sign_outs: None,
+            pool: job.client.pool(),
         }
     }
 
     /// Returns the meaning of the exit code, for people and the ledger.
     pub(crate) fn meaning(&self) -> String {
-        self.exit.meaning_of_run(&self.counts, self.limited.then_some(&self.tally))
+        let meaning = self.exit.meaning_of_run(&self.counts, self.limited.then_some(&self.tally));
+        match &self.sign_outs {
+            Some(SignOuts { left: left @ 1.., .. }) => format!("{meaning}; {left} of them are not signed out"),
+            _ => meaning,
+        }
     }
 
     fn achieved(&self) -> f64 {
@@ -215,6 +231,8 @@ impl Summary {
             kept_open_because: self.kept_open.as_deref(),
             exclude_lists: &self.exclude_lists,
             reset_elsewhere: &self.elsewhere,
+            sign_out: self.sign_outs.as_ref().map(SignOuts::json),
+            user_pool: self.pool.as_ref(),
         };
         write(path, &json)
     }
@@ -267,6 +285,7 @@ impl Summary {
             }
             lines.push(line);
         }
+        lines.extend(self.sign_outs.as_ref().map(SignOuts::line));
         if let Some(why) = &self.stopped {
             lines.push(format!("stopped: {why}"));
         }
@@ -371,6 +390,11 @@ pub(super) fn write_plan(path: &Path, ready: &Ready, exit: Exit) -> Result<(), E
         "seconds": plan.duration(job.settings.sending.rate).map(|time| time.as_secs_f64().round()),
         "made_at": Millis::now().to_string(),
     });
+    if let Some(pool) = job.client.pool() {
+        json["user_pool"] = serde_json::json!(pool);
+        json["left_alone"] = plan.left_alone.into();
+        json["sign_out"] = job.settings.sending.sign_out.into();
+    }
     if !job.elsewhere.is_empty() {
         json["reset_elsewhere"] = serde_json::json!(job.elsewhere);
     }

@@ -31,6 +31,7 @@ mod queue;
 mod read;
 mod recover;
 mod schema;
+mod sign_outs;
 mod spellings;
 pub(crate) mod state_dir;
 mod target;
@@ -50,6 +51,7 @@ pub(crate) use history::fact;
 pub(crate) use import::{NewRow, Readiness};
 pub(crate) use lookup::Lookup;
 pub(crate) use read::{Doubt, LedgerRow, Publication, RunRecord};
+pub(crate) use sign_outs::SignedIn;
 pub(crate) use unsent::Unsent;
 pub(crate) use writer::{Claim, Event, PaceSample, Writer};
 

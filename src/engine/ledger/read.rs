@@ -39,6 +39,8 @@ pub(crate) struct LedgerRow {
     pub error_code: Option<String>,
     /// The error's meaning.
     pub error_message: Option<String>,
+    /// The end of the user's sessions, if it was asked for.
+    pub signed_out_at: Option<Millis>,
     /// The password, while the batch is open.
     pub password: Option<Password>,
 }
@@ -229,12 +231,14 @@ impl Ledger {
         let in_flight = self.in_flight()?;
         let earlier = Earlier::of(self)?;
         let succeeded = Status::Succeeded as u8;
+        let signed_out =
+            if self.has_table("sign_outs")? { "(SELECT at FROM sign_outs s WHERE s.n = r.n)" } else { "NULL" };
         let mut counts = Counts::default();
         let mut statement = self
             .db
             .prepare(&format!(
                 "SELECT r.line, r.kind, r.cells, u.user_id, r.note, coalesce(o.status, 0), o.at, coalesce(o.attempts, 0),
-                 coalesce(o.again, 0), o.request_id, o.code, o.message, p.sealed, r.n, coalesce(o.seq, 0)
+                 coalesce(o.again, 0), o.request_id, o.code, o.message, p.sealed, r.n, coalesce(o.seq, 0), {signed_out}
                  {NEWEST} LEFT JOIN passwords p ON p.n = r.n AND r.kind IN (0, 3) AND o.status = {succeeded}
                  ORDER BY r.row"
             ))
@@ -414,6 +418,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<(LedgerRow, Option<Vec<u8>>)> {
         request_id: row.get(9)?,
         error_code: row.get(10)?,
         error_message: row.get(11)?,
+        signed_out_at: row.get::<_, Option<i64>>(15)?.map(Millis),
         password: None,
     };
     Ok((read, row.get(12)?))

@@ -74,12 +74,12 @@ impl Ledger {
     pub(super) fn forget_unused(&self) -> rusqlite::Result<i64> {
         self.db.execute_batch(
             "DELETE FROM spellings WHERE n NOT IN (SELECT n FROM rows WHERE n IS NOT NULL)
-             AND n NOT IN (SELECT n FROM outcomes)",
+             AND n NOT IN (SELECT n FROM outcomes) AND n NOT IN (SELECT n FROM passwords)",
         )?;
         self.db
             .execute(
                 "DELETE FROM users WHERE n NOT IN (SELECT n FROM rows WHERE n IS NOT NULL)
-             AND n NOT IN (SELECT n FROM outcomes)
+             AND n NOT IN (SELECT n FROM outcomes) AND n NOT IN (SELECT n FROM passwords)
              AND NOT EXISTS (SELECT 1 FROM claims WHERE users.n BETWEEN first AND last)",
                 [],
             )

@@ -19,7 +19,7 @@ pub(crate) mod ownership;
 pub(crate) mod publish;
 mod table;
 
-pub(crate) use table::{Table, column_names, write_header, write_row};
+pub(crate) use table::{SIGNED_OUT, Table, column_names, write_header, write_row};
 
 use crate::engine::results::atomic_file::AtomicFile;
 use crate::engine::results::encryption::Encryption;

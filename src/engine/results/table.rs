@@ -22,6 +22,8 @@ pub(crate) struct Table<'a> {
     pub batch: &'a BatchName,
     /// The life of a temporary password.
     pub password_life: Duration,
+    /// True if the ends of sessions are told, in a column of their own.
+    pub tells_sign_outs: bool,
     /// The output's name in errors.
     pub name: &'a Path,
 }
@@ -41,7 +43,7 @@ struct Cells<'a> {
 }
 
 /// The columns that the output adds to the input's own, in their order.
-pub(crate) const COLUMNS: [Column; 10] = [
+pub(crate) static COLUMNS: [Column; 10] = [
     Column { name: "status", cell: |cells| cells.status.word().into() },
     Column { name: "temporary_password", cell: |cells| cells.password().into() },
     Column {
@@ -57,9 +59,20 @@ pub(crate) const COLUMNS: [Column; 10] = [
     Column { name: "input_line", cell: |cells| text(Some(cells.row.line)) },
 ];
 
+/// The column of a run that ends sessions.
+pub(crate) static SIGNED_OUT: Column =
+    Column { name: "signed_out_at", cell: |cells| text(cells.reset().and_then(|row| row.signed_out_at)) };
+
+impl Table<'_> {
+    /// Returns the columns that this output adds, in their order.
+    fn columns(&self) -> impl Iterator<Item = &'static Column> {
+        COLUMNS.iter().chain(self.tells_sign_outs.then_some(&SIGNED_OUT))
+    }
+}
+
 /// The names of the added columns.
-pub(crate) fn column_names() -> [&'static str; COLUMNS.len()] {
-    COLUMNS.map(|column| column.name)
+pub(crate) fn column_names() -> [&'static str; 10] {
+    std::array::from_fn(|at| COLUMNS[at].name)
 }
 
 fn text<'a>(value: Option<impl ToString>) -> Cow<'a, str> {
@@ -145,7 +158,7 @@ pub(super) fn write_rows(
 /// # Errors
 /// The output can't be written.
 pub(crate) fn write_header<W: Write>(csv: &mut csv::Writer<W>, table: &Table<'_>) -> csv::Result<()> {
-    csv.write_record(table.header.iter().map(String::as_str).chain(column_names()))
+    csv.write_record(table.header.iter().map(String::as_str).chain(table.columns().map(|column| column.name)))
 }
 
 /// Writes one row.
@@ -157,7 +170,7 @@ pub(crate) fn write_row<W: Write>(csv: &mut csv::Writer<W>, table: &Table<'_>, r
         csv.write_field(cell)?;
     }
     let cells = Cells { row, status: row.status(), table };
-    for column in &COLUMNS {
+    for column in table.columns() {
         csv.write_field((column.cell)(&cells).as_bytes())?;
     }
     csv.write_record(None::<&[u8]>)

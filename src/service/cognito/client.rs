@@ -17,7 +17,7 @@ use crate::service::aws::failure::{REQUEST_ID_LIMIT, shorten};
 use crate::service::aws::http::PAGE_LIMIT;
 use crate::service::aws::user_agent::UserAgent;
 use crate::service::aws::{Connection, ConnectionError, Options};
-use crate::service::{Cause, Failure, PasswordMaker, Request, Reset, Service, ServiceFacts};
+use crate::service::{Cause, Failure, PasswordMaker, PoolWords, Request, Reset, Service, ServiceFacts};
 
 /// Cognito's names.
 const COGNITO: ServiceNames =
@@ -121,6 +121,27 @@ impl Client {
         let pool = Pool::of(described);
         *self.known.pool.lock().unwrap_or_else(PoisonError::into_inner) = Some(pool.clone());
         Ok(pool)
+    }
+
+    /// Returns what the pool said of itself last, in words.
+    #[must_use]
+    pub(crate) fn pool_words(&self) -> Option<PoolWords> {
+        let pool = self.pool()?;
+        Some(PoolWords {
+            id: self.id.to_string(),
+            name: pool.name,
+            password_policy: pool.policy.to_string(),
+            password_days: pool.password_life.as_secs() / (24 * 3600),
+        })
+    }
+
+    /// Ends a user's sessions with one request: its tokens are refused from now on.
+    ///
+    /// # Errors
+    /// As for any request.
+    pub(crate) async fn sign_out(&self, username: &str) -> Result<(), Failure> {
+        let call = self.sdk.admin_user_global_sign_out().user_pool_id(self.id.as_str()).username(username);
+        self.connection.call(Box::pin(call.send()), OWN_ERRORS).await.map(drop)
     }
 
     /// The settings of a request whose answer may be long.

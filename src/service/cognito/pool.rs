@@ -1,5 +1,6 @@
 //! A user pool's own rules: its passwords, their life, and who is the same user.
 
+use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_cognitoidentityprovider::types::{
@@ -51,6 +52,25 @@ pub(crate) struct PasswordPolicy {
     pub numbers: bool,
     /// One symbol at least.
     pub symbols: bool,
+}
+
+impl fmt::Display for PasswordPolicy {
+    /// The rules in words: `12 characters or more, with upper case and digits`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wants = [
+            (self.uppercase, "upper case"),
+            (self.lowercase, "lower case"),
+            (self.numbers, "digits"),
+            (self.symbols, "symbols"),
+        ];
+        let wants: Vec<&str> = wants.into_iter().filter(|(wanted, _)| *wanted).map(|(_, what)| what).collect();
+        write!(f, "{} characters or more", self.length)?;
+        match wants.split_last() {
+            None => Ok(()),
+            Some((last, [])) => write!(f, ", with {last}"),
+            Some((last, others)) => write!(f, ", with {} and {last}", others.join(", ")),
+        }
+    }
 }
 
 impl Pool {

@@ -76,6 +76,8 @@ impl Shape {
         let mut attributes = vec![AttributeShape { name: "sub", value: user.sub }];
         if !user.email.is_empty() {
             attributes.push(AttributeShape { name: "email", value: user.email });
+            // An address that names its user is a verified one.
+            attributes.push(AttributeShape { name: "email_verified", value: "true".to_owned() });
         }
         if let Some(asked) = asked {
             attributes.retain(|attribute| asked.iter().any(|name| name == attribute.name));
