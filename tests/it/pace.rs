@@ -20,6 +20,39 @@ fn every_limiter_is_met_over_the_wire() {
 }
 
 #[test]
+fn two_runs_at_one_quota_both_get_to_their_end() {
+    for quota in ["40,burst=5", "40,counted", "40,sliding"] {
+        let simulator = Simulator::start(&["--quota", quota, "--latency", "20ms", "--jitter", "5ms"]);
+        let rooms = [Room::new(), Room::new()];
+        let runs = rooms.each_ref().map(|room| {
+            room.roster("users.csv", 60);
+            room.start(&simulator, &["users.csv", "-o", "out.csv", "--batch", "both", "--rate", "unlimited"])
+        });
+        for run in runs {
+            run.wait().expect(0);
+        }
+        for room in &rooms {
+            assert_eq!(room.table("out.csv").count("succeeded"), 60, "{quota}");
+        }
+    }
+}
+
+#[test]
+fn a_list_of_users_is_asked_for_at_the_pace_that_the_service_takes() {
+    let room = Room::new();
+    let ids: Vec<String> = (0..900).map(|user| format!("u{user:03}")).collect();
+    room.write("population.csv", format!("user_id\n{}\n", ids.join("\n")));
+    let population = room.path("population.csv");
+    let simulator = Simulator::start(&["--users", population.to_str().unwrap(), "--quota", "4,spacing"]);
+    let words = ["list-users", "-o", "users.csv", "--endpoint-url", simulator.endpoint.as_str()];
+    room.run(&words).expect(0).says("900 users");
+    assert_eq!(room.table("users.csv").column("user_id"), ids);
+    let seen = simulator.seen();
+    let throttled = seen.state["throttled"].as_u64().unwrap();
+    assert!((1..9).contains(&throttled), "{throttled} refused: {}", seen.state);
+}
+
+#[test]
 fn no_rate_is_told_in_sixteen_digits() {
     let (room, simulator) = (Room::new(), Simulator::start(&[]));
     room.roster("users.csv", 3);

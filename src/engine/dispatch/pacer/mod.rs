@@ -196,4 +196,6 @@ impl<C: Clock + Clone> Pacer<C> {
 }
 
 #[cfg(test)]
+mod survey;
+#[cfg(test)]
 mod tests;

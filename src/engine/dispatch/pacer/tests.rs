@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 
 use governor::clock::FakeRelativeClock;
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 
+use super::survey::{Cell, Limiter, run};
 use super::*;
 
 /// Sends as fast as the pacer allows for `seconds`, waking up late by up to a
@@ -67,72 +66,6 @@ fn rates_are_read_in_every_spelling() {
     }
 }
 
-/// The way in which a service rations.
-#[derive(Clone, Copy, Debug)]
-enum Ration {
-    /// A token bucket with room for so many requests …
-    Bucket(f64),
-    /// … or for so many seconds' worth.
-    BucketOfSeconds(f64),
-    /// So many in each second of the clock.
-    Seconds,
-    /// So many in any second.
-    AnySecond,
-}
-
-/// A service whose quota moves.
-struct Service {
-    schedule: Vec<(f64, f64)>,
-    ration: Ration,
-    tokens: f64,
-    at: f64,
-    passed: VecDeque<f64>,
-}
-
-impl Service {
-    fn new(schedule: &[(f64, f64)], ration: Ration) -> Self {
-        Self { schedule: schedule.to_vec(), ration, tokens: f64::MAX, at: 0.0, passed: VecDeque::new() }
-    }
-
-    fn rate(&self, now: f64) -> f64 {
-        let mut end = 0.0;
-        for &(seconds, rate) in &self.schedule {
-            end += seconds;
-            if now < end {
-                return rate;
-            }
-        }
-        self.schedule.last().map_or(0.0, |&(_, rate)| rate)
-    }
-
-    fn takes(&mut self, now: f64) -> bool {
-        let rate = self.rate(now);
-        let since = match self.ration {
-            Ration::Bucket(room) => return self.has_token(now, room),
-            Ration::BucketOfSeconds(seconds) => return self.has_token(now, seconds * rate),
-            Ration::Seconds => now.floor(),
-            Ration::AnySecond => now - 1.0,
-        };
-        while self.passed.front().is_some_and(|&at| at < since) {
-            self.passed.pop_front();
-        }
-        #[allow(clippy::cast_precision_loss, reason = "a second's requests")]
-        let room = (self.passed.len() as f64) < rate;
-        if room {
-            self.passed.push_back(now);
-        }
-        room
-    }
-
-    fn has_token(&mut self, now: f64, room: f64) -> bool {
-        self.tokens = (self.tokens + (now - self.at) * self.rate(self.at)).min(room);
-        self.at = now;
-        let has = self.tokens >= 1.0;
-        self.tokens -= f64::from(u8::from(has));
-        has
-    }
-}
-
 struct Finding {
     /// Of what the quota allowed; a bucket's room comes on top.
     kept: f64,
@@ -140,52 +73,21 @@ struct Finding {
     found: f64,
 }
 
-/// Runs without a ceiling against a quota, 64 in flight at most. Answers take
-/// the latency and up to half as much again.
-fn find(schedule: &[(f64, f64)], ration: Ration, latency: f64) -> Finding {
-    find_below(Rate::Unlimited, schedule, ration, latency)
+/// Runs without a ceiling against a quota, 64 in flight at most.
+fn find(schedule: &[(f64, f64)], limiter: Limiter, latency: f64) -> Finding {
+    find_below(Rate::Unlimited, schedule, limiter, latency)
 }
 
 /// The same below a ceiling.
-fn find_below(ceiling: Rate, schedule: &[(f64, f64)], ration: Ration, latency: f64) -> Finding {
-    let clock = FakeRelativeClock::default();
-    let mut pacer = Pacer::new(ceiling, clock.clone());
-    let mut service = Service::new(schedule, ration);
-    let seconds: f64 = schedule.iter().map(|(seconds, _)| seconds).sum();
-    let (mut now, mut delivered, mut throttled) = (0.0, 0.0, 0.0);
-    let mut answers: Vec<(f64, bool, Permit)> = Vec::new();
-    let mut dice = StdRng::seed_from_u64(7);
-    while now < seconds {
-        while let Some(at) = answers.iter().position(|&(due, ..)| due <= now) {
-            let (_, ok, permit) = answers.swap_remove(at);
-            if ok {
-                delivered += 1.0;
-            } else {
-                throttled += 1.0;
-            }
-            pacer.answered(permit, !ok);
-        }
-        let mut next = answers.iter().map(|&(due, ..)| due).fold(f64::MAX, f64::min);
-        if answers.len() < 64 {
-            match pacer.take() {
-                Ok(permit) => {
-                    let ok = service.takes(now);
-                    answers.push((now + latency * dice.random_range(1.0..1.5), ok, permit));
-                    next = now;
-                }
-                // Timers are late by up to a millisecond.
-                Err(wait) => next = next.min(now + wait.as_secs_f64() + dice.random_range(0.0..0.001)),
-            }
-        }
-        let step = Duration::from_secs_f64((next - now).max(0.000_001));
-        clock.advance(step);
-        now += step.as_secs_f64();
-    }
+fn find_below(ceiling: Rate, schedule: &[(f64, f64)], limiter: Limiter, latency: f64) -> Finding {
+    let cell = Cell { ceiling, schedule: schedule.to_vec(), ..Cell::new(limiter, 0.0, latency, 64) };
+    let end = schedule.iter().map(|(seconds, _)| seconds).sum();
+    let seen = run(&cell).remove(0);
     let allowed: f64 = schedule.iter().map(|(seconds, rate)| seconds * rate).sum();
     Finding {
-        kept: delivered / allowed,
-        throttled: throttled / (delivered + throttled),
-        found: pacer.found().unwrap_or(0.0),
+        kept: seen.passed(0.0, end) / allowed,
+        throttled: seen.refused(0.0, end),
+        found: seen.found.unwrap_or(0.0),
     }
 }
 
@@ -194,17 +96,17 @@ const MOVING: [(f64, f64); 3] = [(10.0, 500.0), (10.0, 100.0), (10.0, 800.0)];
 #[test]
 fn a_hidden_bucket_that_moves_is_followed_with_few_throttled() {
     for latency in [0.002, 0.01, 0.02] {
-        for ration in [
-            Ration::Bucket(5.0),
-            Ration::Bucket(20.0),
-            Ration::Bucket(50.0),
-            Ration::BucketOfSeconds(0.1),
-            Ration::BucketOfSeconds(1.0),
-            Ration::BucketOfSeconds(2.0),
+        for limiter in [
+            Limiter::Bucket(5.0),
+            Limiter::Bucket(20.0),
+            Limiter::Bucket(50.0),
+            Limiter::BucketOfSeconds(0.1),
+            Limiter::BucketOfSeconds(1.0),
+            Limiter::BucketOfSeconds(2.0),
         ] {
-            let Finding { kept, throttled, .. } = find(&MOVING, ration, latency);
-            assert!(kept >= 0.95, "{ration:?}, latency {latency}: {kept} of the quota");
-            assert!(throttled <= 0.04, "{ration:?}, latency {latency}: {throttled} throttled");
+            let Finding { kept, throttled, .. } = find(&MOVING, limiter, latency);
+            assert!(kept >= 0.95, "{limiter:?}, latency {latency}: {kept} of the quota");
+            assert!(throttled <= 0.04, "{limiter:?}, latency {latency}: {throttled} throttled");
         }
     }
 }
@@ -212,10 +114,10 @@ fn a_hidden_bucket_that_moves_is_followed_with_few_throttled() {
 #[test]
 fn a_service_that_counts_seconds_is_followed_nearly_as_well() {
     for latency in [0.002, 0.01] {
-        for ration in [Ration::Seconds, Ration::AnySecond] {
-            let Finding { kept, throttled, .. } = find(&MOVING, ration, latency);
-            assert!(kept >= 0.92, "{ration:?}, latency {latency}: {kept} of the quota");
-            assert!(throttled <= 0.08, "{ration:?}, latency {latency}: {throttled} throttled");
+        for limiter in [Limiter::Counted, Limiter::Sliding] {
+            let Finding { kept, throttled, .. } = find(&MOVING, limiter, latency);
+            assert!(kept >= 0.92, "{limiter:?}, latency {latency}: {kept} of the quota");
+            assert!(throttled <= 0.08, "{limiter:?}, latency {latency}: {throttled} throttled");
         }
     }
 }
@@ -223,7 +125,7 @@ fn a_service_that_counts_seconds_is_followed_nearly_as_well() {
 #[test]
 fn a_steady_quota_is_found() {
     for rate in [3.0, 40.0, 500.0, 2000.0] {
-        let Finding { kept, throttled, found } = find(&[(60.0, rate)], Ration::Bucket(5.0), 0.01);
+        let Finding { kept, throttled, found } = find(&[(60.0, rate)], Limiter::Bucket(5.0), 0.01);
         assert!(kept >= 0.95, "{rate}: {kept} of the quota");
         // The one overshoot at the start weighs more the fewer requests follow.
         let most = 0.05 + 40.0 / (60.0 * rate);
@@ -236,8 +138,8 @@ fn a_steady_quota_is_found() {
 fn a_quota_below_the_ceiling_is_found_and_remembered() {
     for (ceiling, quota, room, least) in [(500.0, 400.0, 5.0, 0.95), (500.0, 100.0, 5.0, 0.95), (5.0, 4.0, 1.0, 0.85)] {
         let seconds = if ceiling < 10.0 { 300.0 } else { 30.0 };
-        let ration = Ration::Bucket(room);
-        let Finding { kept, throttled, .. } = find_below(Rate::PerSecond(ceiling), &[(seconds, quota)], ration, 0.01);
+        let limiter = Limiter::Bucket(room);
+        let Finding { kept, throttled, .. } = find_below(Rate::PerSecond(ceiling), &[(seconds, quota)], limiter, 0.01);
         assert!(kept >= least, "{quota} below {ceiling}: {kept} of the quota");
         assert!(throttled <= 0.06, "{quota} below {ceiling}: {throttled} throttled");
     }
@@ -245,7 +147,7 @@ fn a_quota_below_the_ceiling_is_found_and_remembered() {
 
 #[test]
 fn what_is_told_of_the_service_follows_it_up_before_it_refuses_again() {
-    let Finding { found, .. } = find(&[(5.0, 100.0), (5.0, 1_000_000.0)], Ration::BucketOfSeconds(0.1), 0.01);
+    let Finding { found, .. } = find(&[(5.0, 100.0), (5.0, 1_000_000.0)], Limiter::BucketOfSeconds(0.1), 0.01);
     assert!(found > 1000.0, "{found}");
 }
 
@@ -253,7 +155,7 @@ fn what_is_told_of_the_service_follows_it_up_before_it_refuses_again() {
 fn a_service_that_takes_nothing_for_a_while_is_asked_now_and_then() {
     // Ten seconds at 200, a minute at nothing, ten seconds at 200.
     let Finding { kept, throttled, .. } =
-        find(&[(10.0, 200.0), (60.0, 0.0), (10.0, 200.0)], Ration::BucketOfSeconds(0.1), 0.01);
+        find(&[(10.0, 200.0), (60.0, 0.0), (10.0, 200.0)], Limiter::BucketOfSeconds(0.1), 0.01);
     // The longest wait is five seconds: half of the last ten at least is used.
     assert!(kept >= 0.6, "{kept} of the quota");
     assert!(throttled <= 0.06, "{throttled} throttled");
