@@ -39,7 +39,7 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let word = |at: usize| words.get(at).map_or("", String::as_str);
     match word(0) {
-        "serve" => serve(word(1)),
+        "serve" => serve(word(1), word(2)),
         "loop" => bare_loop(word(1), word(2), RetryConfig::disabled(), Duration::MAX / 4),
         "adaptive" => {
             // Retries without end, as the tool does it for throttling.
@@ -62,16 +62,29 @@ fn main() {
             if wants("quota") {
                 bench.quota();
             }
+            if section == "counter" {
+                bench.counter();
+            }
         }
     }
 }
 
-/// The server: one thread, as the client's dispatcher is.
-fn serve(quota: &str) {
+/// The server: one thread, as the client's dispatcher is. Answers take so many
+/// milliseconds, refusals half of that.
+fn serve(quota: &str, latency: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let quota = (!quota.is_empty()).then(|| quota.parse().expect("a quota"));
-        let simulator = Simulator::bind(Config { verify_signatures: false, quota, ..Config::default() }).await;
+        let latency = Duration::from_millis(latency.parse().unwrap_or(0));
+        let config = Config {
+            verify_signatures: false,
+            quota,
+            latency,
+            refusal_latency: Some(latency / 2),
+            jitter: latency / 5,
+            ..Config::default()
+        };
+        let simulator = Simulator::bind(config).await;
         let simulator = simulator.expect("a port");
         println!("{}", simulator.endpoint());
         simulator.serve(std::future::pending()).await;
@@ -99,9 +112,17 @@ struct Server {
 
 impl Server {
     fn start(quota: &str) -> Self {
+        Self::slow(quota, "0")
+    }
+
+    /// One whose answers take so many milliseconds.
+    fn slow(quota: &str, latency: &str) -> Self {
         let program = std::env::current_exe().expect("this program");
-        let mut child =
-            Command::new(program).args(["serve", quota]).stdout(Stdio::piped()).spawn().expect("the server starts");
+        let mut child = Command::new(program)
+            .args(["serve", quota, latency])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
         let mut endpoint = String::new();
         let stdout = child.stdout.take().expect("its output");
         BufReader::new(stdout).read_line(&mut endpoint).expect("its address");
@@ -388,10 +409,36 @@ with concurrent.futures.ThreadPoolExecutor(64) as pool:
             tell(name, &server, allowed);
         }
         let server = Server::start(hidden);
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
-        run(command.args(["adaptive", &server.endpoint]).arg(self.roster(users)));
+        self.adaptive(&server, users);
         tell("the SDK's adaptive retries", &server, allowed);
         println!();
+        self.counter();
+    }
+
+    /// A service as far away as real ones are, which counts each second.
+    fn counter(&self) {
+        println!("quota: 100/s for 30 s, each second counted, answers after 100 ms, refusals after 50 ms");
+        println!("| what | of the quota | throttled |\n| --- | --- | --- |");
+        let (users, allowed) = (6_000, 3_000.0);
+        let serve = || Server::slow("100,counted", "100");
+        let server = serve();
+        let unlimited = ["--rate", "unlimited", "--concurrency", IN_FLIGHT, "--deadline", "30s"];
+        run(&mut self.ours(&server, users, &unlimited));
+        tell("ours, no ceiling", &server, allowed);
+        for (name, rate) in [("fixed at 50/s", 50.0), ("fixed at 200/s", 200.0)] {
+            let server = serve();
+            fixed(&server.endpoint, &self.roster(users), rate);
+            tell(name, &server, allowed);
+        }
+        let server = serve();
+        self.adaptive(&server, users);
+        tell("the SDK's adaptive retries", &server, allowed);
+        println!();
+    }
+
+    fn adaptive(&self, server: &Server, users: u32) {
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        run(command.args(["adaptive", &server.endpoint]).arg(self.roster(users)));
     }
 }
 
