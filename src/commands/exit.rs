@@ -49,6 +49,7 @@ impl Exit {
             | StopReason::TooManyFailures
             | StopReason::Refused { .. }
             | StopReason::PasswordsRefused(_)
+            | StopReason::NoCredentials(_)
             | StopReason::EndpointDown(_)
             | StopReason::NotTheApi(_)
             | StopReason::Throttled => Self::Stopped,

@@ -52,6 +52,14 @@ impl Service for AnyService {
         }
     }
 
+    async fn ready(&self) -> Result<(), Failure> {
+        match self {
+            Self::FinSpace(client) => client.ready().await,
+            #[cfg(feature = "cognito")]
+            Self::Cognito(client) => client.ready().await,
+        }
+    }
+
     async fn reset(&self, request: Request<'_>) -> Result<Reset, Failure> {
         match self {
             Self::FinSpace(client) => client.reset(request).await,

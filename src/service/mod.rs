@@ -28,6 +28,13 @@ pub(crate) trait Service {
     /// Returns the service's facts.
     fn facts(&self) -> ServiceFacts;
 
+    /// Gets what a request needs before it may leave, such as credentials that
+    /// have to be renewed. Nothing has left then: cancelling it leaves nothing open.
+    ///
+    /// # Errors
+    /// It can't be had.
+    async fn ready(&self) -> Result<(), Failure>;
+
     /// Resets one user's password with one request. Cancelling it after it was
     /// polled leaves open whether it was carried out.
     ///

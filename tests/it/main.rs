@@ -31,6 +31,7 @@ mod pools;
 mod properties;
 mod readme;
 mod recovery;
+mod renewal;
 mod report;
 mod roster;
 mod run;

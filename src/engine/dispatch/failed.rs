@@ -63,7 +63,12 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
     /// settle, and who is not in doubt, is as before the run.
     fn end(&mut self, attempt: Attempt, failure: Failure) {
         let down = matches!(self.stop, Some(StopReason::EndpointDown(_)));
-        let never_sent = matches!(failure.cause, Cause::Unreachable) && down;
+        let never_sent = match failure.cause {
+            Cause::Unreachable => down,
+            // Without an answer it is this side that had none.
+            Cause::Credentials => failure.status.is_none(),
+            _ => false,
+        };
         let foreign = !failure.is_own && !self.breaker.has_met_the_api() && failure.status.is_some();
         if never_sent || foreign {
             self.open.push((attempt, Some(failure)));

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
 
 pub(crate) mod ask;
 pub(crate) mod attempt;
@@ -62,7 +63,8 @@ pub(crate) struct Means<'a, S, B, C: Clock> {
     pub shutdown: &'a Shutdown,
 }
 
-type Answered = (UserNumber, Permit, Result<Reset, Failure>);
+/// The answer to a user's request; none of a request that did not leave.
+type Answered = (UserNumber, Permit, Option<Result<Reset, Failure>>);
 
 /// Runs until every user has an outcome or something says stop.
 pub(crate) async fn run<S: Service, B: Book, C: Clock + Clone>(
@@ -92,6 +94,7 @@ pub(crate) async fn run<S: Service, B: Book, C: Clock + Clone>(
         exhausted: false,
         breaker: Breaker::new(limits.bounds.throttle_patience),
         stop: None,
+        halt: watch::Sender::new(false),
         drained_at: None,
         sampled: (0, 0),
     };
@@ -129,6 +132,8 @@ struct Dispatcher<'a, S, B, C: Clock> {
     exhausted: bool,
     breaker: Breaker,
     stop: Option<StopReason>,
+    /// Tells requests that are not ready to leave that they shall not.
+    halt: watch::Sender<bool>,
     /// The time at which the answers in flight are no longer waited for.
     drained_at: Option<Instant>,
     /// Requests and throttlings at the last sample of the pace.
@@ -246,9 +251,9 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
         let user_id = attempt.task.user_id.clone();
         let password = attempt.task.password.clone();
         let token = self.window.map(|_| client_token(&self.limits.target, &self.limits.batch, &user_id));
+        let halt = self.halt.subscribe();
         self.answers.push(Box::pin(async move {
-            let answer = request::reset(service, &user_id, token, password.as_ref()).await;
-            (number, permit, answer)
+            (number, permit, request::reset(service, &user_id, token, password.as_ref(), halt).await)
         }));
         self.flying.insert(number, attempt);
     }
@@ -277,6 +282,7 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
         if self.stop.is_none() || reason == StopReason::LedgerFailed {
             self.stop = Some(reason);
         }
+        self.halt.send_replace(true);
         if self.drained_at.is_none() {
             self.drained_at = now().checked_add(self.limits.drain);
         }
@@ -294,6 +300,11 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
 
     fn answered(&mut self, (number, permit, answer): Answered) {
         let Some(mut attempt) = self.flying.remove(&number) else { return };
+        let Some(answer) = answer else {
+            self.recorder.tally.requests -= 1;
+            self.open.push((attempt, None));
+            return;
+        };
         self.recorder.tally.answered |= answer.as_ref().map_or_else(|failure| failure.status.is_some(), |_| true);
         match answer {
             Ok(reset) => {

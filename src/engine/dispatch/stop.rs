@@ -24,6 +24,8 @@ pub(crate) enum StopReason {
     },
     /// The service refuses passwords that keep its policy.
     PasswordsRefused(String),
+    /// The credentials are at an end, and new ones can't be had.
+    NoCredentials(String),
     /// The endpoint is down.
     EndpointDown(String),
     /// The endpoint answers, and not as the API does.
@@ -46,13 +48,17 @@ impl StopReason {
         }
     }
 
-    /// The service refuses the caller, or all that it asks for.
+    /// The reason for which a run stops at a failure that no other request would
+    /// escape: the service refuses, or there is nothing to ask it with.
     #[must_use]
     pub(crate) fn refused(failure: &Failure, facts: &ServiceFacts) -> Self {
         if failure.cause == Cause::PasswordRefused {
             return Self::PasswordsRefused(failure.to_string());
         }
-        Self::Refused { why: failure.to_string(), remedy: facts.refused }
+        match failure.status {
+            Some(_) => Self::Refused { why: failure.to_string(), remedy: facts.refused },
+            None => Self::NoCredentials(failure.message.clone()),
+        }
     }
 
     /// The endpoint gave answers, and none was the API's.
@@ -75,6 +81,9 @@ impl StopReason {
             Self::PasswordsRefused(why) => format!(
                 "the service refuses passwords that keep the policy it tells of ({why}); look at the password policy of the pool, then run again"
             ),
+            Self::NoCredentials(why) => {
+                format!("the credentials can't be renewed ({why}); renew them or sign in, then run again")
+            }
             Self::EndpointDown(why) => {
                 format!("the endpoint gives no answer ({why}); check --endpoint-url, --region and the network")
             }

@@ -66,6 +66,10 @@ impl<F: Fn(&str, usize) -> Play> Service for Script<F> {
         *self.facts
     }
 
+    async fn ready(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     async fn reset(&self, request: Request<'_>) -> Result<Reset, Failure> {
         let (user, password) =
             (request.user_id.to_owned(), request.password.map(|password| password.expose().to_owned()));
@@ -339,4 +343,58 @@ async fn throttling_without_end_stops_with_everyone_pending() {
     assert_eq!((stop, list.statuses()), (StopReason::Throttled, vec![]));
     let took = super::now().duration_since(start).as_secs();
     assert!((600..660).contains(&took), "{took}");
+}
+
+/// A service whose credentials end after some requests.
+struct Uncredentialed {
+    /// Requests that are ready at once.
+    good: Cell<u32>,
+    /// True if getting ready for another one fails; else it never ends.
+    fails: bool,
+    asked: Cell<u32>,
+}
+
+impl Service for Uncredentialed {
+    fn facts(&self) -> ServiceFacts {
+        TOKENS
+    }
+
+    async fn ready(&self) -> Result<(), Failure> {
+        match self.good.get().checked_sub(1) {
+            Some(left) => self.good.set(left),
+            None if self.fails => return Err(Failure::without_answer(Cause::Credentials, "X", "over".into())),
+            None => std::future::pending().await,
+        }
+        Ok(())
+    }
+
+    async fn reset(&self, _: Request<'_>) -> Result<Reset, Failure> {
+        self.asked.set(self.asked.get() + 1);
+        Ok(Reset { password: Password::new("a-password".into()), request_id: None, user_id: None })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_end_in_mid_run_fail_nobody_and_hold_up_no_stop() {
+    for fails in [true, false] {
+        let (list, mut events) = List::of(9, |task| {
+            task.doubtful_since = (task.number == 5).then(Millis::now);
+        });
+        let service = Uncredentialed { good: Cell::new(3), fails, asked: Cell::new(0) };
+        let (start, shutdown) = (super::now(), Shutdown::default());
+        let mut limits = limits();
+        limits.bounds.deadline = Some(start + Duration::from_secs(5));
+        let pacer = Pacer::new(Rate::PerSecond(1000.0), Held);
+        let means = Means { service: &service, book: &list, pacer, limits: &limits, shutdown: &shutdown };
+        let (stop, tally) = run(means, &mut events, &mut |_| {}).await;
+        let expected = if fails { StopReason::NoCredentials("over".into()) } else { StopReason::Deadline };
+        assert_eq!(stop, expected);
+        assert_eq!(service.asked.get(), 3);
+        let lost: Vec<_> = list.statuses().into_iter().filter(|(_, status)| *status != Status::Succeeded).collect();
+        // One who was in doubt stays so, wherever it was met; nobody has failed.
+        assert!(lost.is_empty() || lost == [(5, Status::Unknown)], "{lost:?}");
+        assert_eq!(tally.done, 3 + lost.len() as u64);
+        let took = super::now().duration_since(start);
+        assert_eq!(took.as_secs(), if fails { 0 } else { 5 }, "{took:?}");
+    }
 }

@@ -30,6 +30,14 @@ impl Connection {
         }
     }
 
+    /// Waits for credentials that the next call can be signed with.
+    ///
+    /// # Errors
+    /// There are none.
+    pub(crate) async fn ready(&self) -> Result<(), Failure> {
+        self.signer().await.map(drop)
+    }
+
     /// Makes a call, once there are credentials. `own` are the service's errors.
     ///
     /// # Errors

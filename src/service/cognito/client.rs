@@ -156,6 +156,10 @@ impl Service for Client {
         ServiceFacts { password_life, ..FACTS }
     }
 
+    async fn ready(&self) -> Result<(), Failure> {
+        self.connection.ready().await
+    }
+
     async fn reset(&self, request: Request<'_>) -> Result<Reset, Failure> {
         let Some(password) = request.password else {
             let message = "no password was made for this user".into();

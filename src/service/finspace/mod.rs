@@ -72,6 +72,10 @@ impl Service for Client {
         FACTS
     }
 
+    async fn ready(&self) -> Result<(), Failure> {
+        self.connection.ready().await
+    }
+
     #[allow(deprecated, reason = "the whole service is; see the README")]
     async fn reset(&self, request: Request<'_>) -> Result<Reset, Failure> {
         let call =
