@@ -45,6 +45,9 @@ pub(super) fn run(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
     let Some(mut ledger) = Ledger::open(&LedgerPaths::new(state.folder(), batch))? else {
         return Err(StateError::NoBatch(batch.to_string(), state.folder().to_owned()).into());
     };
+    if let Some(doubt) = ledger.clock_doubt()? {
+        printer.warning(doubt);
+    }
     let undelivered = if ledger.closed_at()?.is_some() { None } else { ledger.standing_nowhere()? };
     if let (Some(left), false) = (&undelivered, args.discard_passwords) {
         return Err(LedgerError::Undelivered { batch: batch.to_string(), left: left.clone() }.into());

@@ -148,8 +148,13 @@ pub(super) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Error> {
                 continue;
             }
             let known = Ledger::read(&LedgerPaths::new(state.folder(), &batch));
-            match known.and_then(|ledger| BatchStatus::of(&ledger, state, &batch)) {
-                Ok(known) => found.push(known),
+            match known.and_then(|ledger| Ok((BatchStatus::of(&ledger, state, &batch)?, ledger.clock_doubt()?))) {
+                Ok((known, doubt)) => {
+                    found.push(known);
+                    if let Some(doubt) = doubt {
+                        printer.warning(doubt);
+                    }
+                }
                 // One bad ledger must not hide the others.
                 Err(error) => {
                     printer.error(error.to_string());

@@ -17,7 +17,7 @@ const EXAMPLES: usize = 10;
 const FIRST_USERS: usize = 5;
 
 /// Users to leave alone, each with the reason.
-pub(crate) type Excluded = HashMap<String, &'static str>;
+pub(crate) type Excluded = HashMap<Box<str>, &'static str>;
 
 /// The reason of a user whom `--exclude` names …
 pub(crate) const NAMED: &str = "named by --exclude";
@@ -156,7 +156,7 @@ pub(crate) fn roster_key(roster: &Roster) -> String {
 
 /// Returns a digest of the users left out.
 pub(crate) fn exclusion_key(excluded: &Excluded) -> String {
-    let mut left_out: Vec<&[u8]> = excluded.keys().map(String::as_bytes).collect();
+    let mut left_out: Vec<&[u8]> = excluded.keys().map(|user_id| user_id.as_bytes()).collect();
     left_out.sort_unstable();
     hex(digest_of(&left_out))
 }
@@ -196,7 +196,7 @@ impl Selection<'_> {
             Some(Verdict::Person(person)) => person,
             // Everybody is called as the roster does, or it is not known better.
             verdict => {
-                let listed = self.excluded.get(&spelling).map(|why| (*why).to_owned());
+                let listed = self.excluded.get(spelling.as_str()).map(|why| (*why).to_owned());
                 let (kind, note) = kind(of_line, listed);
                 let readiness = match verdict {
                     Some(Verdict::Nobody(refusal)) => Readiness::LeftAlone(refusal.message()),
@@ -207,7 +207,7 @@ impl Selection<'_> {
             }
         };
         let Person { username, first_line, excluded_as, refusal } = person;
-        let listed = excluded_as.map(|name| match self.excluded.get(&spelling) {
+        let listed = excluded_as.map(|name| match self.excluded.get(spelling.as_str()) {
             Some(why) => (*why).to_owned(),
             None => format!("{NAMED} as {name:?}"),
         });

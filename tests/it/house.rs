@@ -243,6 +243,7 @@ fn each_outside_crate_has_one_home() {
         ("clap_complete", &["commands/"]),
         ("governor", &["engine/dispatch/pacer/"]),
         ("encoding_rs", &["engine/roster/"]),
+        ("memchr", &["engine/roster/"]),
         ("comfy_table", &["commands/status"]),
         ("etcetera", &["engine/ledger/state_dir"]),
         ("rpassword", &["engine/results/encryption"]),

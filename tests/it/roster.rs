@@ -359,7 +359,7 @@ fn entries_of_an_exclude_list_that_name_nobody_are_told_everywhere() {
 
 #[test]
 fn a_column_that_the_output_adds_is_refused_in_any_case() {
-    for name in ["Status", "STATUS", "Temporary_Password", " input_line "] {
+    for name in ["Status", "STATUS", "Temporary_Password", " input_line ", "Sta\u{200b}tus"] {
         refused(
             format!("user_id,{name}\nann,x\n").as_bytes(),
             &[],

@@ -93,6 +93,9 @@ pub(super) fn run(args: &ReportArgs, printer: &Printer) -> Result<Exit, Error> {
     let state = status::find(args.state.state_dir.as_deref(), &args.batch)?;
     let ledger = Ledger::read(&LedgerPaths::new(state.folder(), &args.batch))?;
     let batch = BatchStatus::of(&ledger, &state, &args.batch)?;
+    if let Some(doubt) = ledger.clock_doubt()? {
+        printer.warning(doubt);
+    }
     match args.format {
         Format::Html => {
             let page = page(&ledger, &batch)?;

@@ -99,7 +99,7 @@ impl Inquiry for Check<'_> {
             && let Some(row) = self.rows.next()
         {
             let Row { request: Request::Reset(user_id), line, .. } = row? else { continue };
-            if self.job.excluded.contains_key(&user_id) {
+            if self.job.excluded.contains_key(user_id.as_str()) {
                 continue;
             }
             let status = match &mut self.lookup {

@@ -124,6 +124,9 @@ impl Job {
             let ledger = paths.ledger.exists().then(|| Ledger::read(paths)).transpose()?;
             if let Some(ledger) = &ledger {
                 ledger.expect_target(&self.target)?;
+                if let Some(doubt) = ledger.clock_doubt()? {
+                    printer.warning(doubt);
+                }
             }
             return Ok(ledger);
         }

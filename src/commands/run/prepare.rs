@@ -108,7 +108,7 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
             let checked = check_users::check((&job, client), ledger.as_ref(), plan.to_reset, printer).await?;
             missing = checked.missing;
             if !checked.superusers.is_empty() {
-                job.excluded.extend(checked.superusers.into_iter().map(|user_id| (user_id, plan::SUPERUSER)));
+                job.excluded.extend(checked.superusers.into_iter().map(|user_id| (user_id.into(), plan::SUPERUSER)));
                 plan = Plan::build(job.scope(), ledger.as_ref(), detail)?;
             }
         }

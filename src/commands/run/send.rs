@@ -63,6 +63,7 @@ pub(super) async fn send(
     ledger.turn_to(&job.target)?;
     record::record(&job, &plan, &ledger)?;
     import(&job, &mut ledger, &plan.import_key, printer)?;
+    failpoint::hit("imported");
     let unsent = fail_unsent(&job, &mut ledger, &missing)?;
     if in_flight + plan.counts.unknown > 0 {
         note_doubts(&job, &ledger, in_flight, printer)?;

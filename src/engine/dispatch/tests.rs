@@ -390,10 +390,11 @@ async fn credentials_that_end_in_mid_run_fail_nobody_and_hold_up_no_stop() {
         let expected = if fails { StopReason::NoCredentials("over".into()) } else { StopReason::Deadline };
         assert_eq!(stop, expected);
         assert_eq!(service.asked.get(), 3);
-        let lost: Vec<_> = list.statuses().into_iter().filter(|(_, status)| *status != Status::Succeeded).collect();
+        let unsettled: Vec<_> =
+            list.statuses().into_iter().filter(|(_, status)| *status != Status::Succeeded).collect();
         // One who was in doubt stays so, wherever it was met; nobody has failed.
-        assert!(lost.is_empty() || lost == [(5, Status::Unknown)], "{lost:?}");
-        assert_eq!(tally.done, 3 + lost.len() as u64);
+        assert!(unsettled.is_empty() || unsettled == [(5, Status::Unknown)], "{unsettled:?}");
+        assert_eq!(tally.done, 3 + unsettled.len() as u64);
         let took = super::now().duration_since(start);
         assert_eq!(took.as_secs(), if fails { 0 } else { 5 }, "{took:?}");
     }

@@ -108,10 +108,13 @@ impl Ledger {
             }
             return Ok(Due::Closed);
         }
-        let now = Millis::now();
-        if let Some(doubt) = self.clock_doubt(now)? {
-            return Ok(Due::Kept(doubt));
+        if let Some(doubt) = self.clock_doubt()? {
+            return Ok(Due::Kept(format!(
+                "{doubt}; nothing is taken as expired until then: erase the passwords with `finspace-reset close {}`",
+                self.batch
+            )));
         }
+        let now = Millis::now();
         // No password is older than the first run, which is quickly asked.
         let life = self.password_life()?;
         let first = self.one_time("SELECT min(started_at) FROM runs")?;
@@ -133,18 +136,24 @@ impl Ledger {
         Ok(Due::Closed)
     }
 
-    /// Tells why the clock can't be trusted to say that passwords have expired.
-    fn clock_doubt(&self, now: Millis) -> Result<Option<String>, LedgerError> {
+    /// Tells why the clock can't be trusted, if the ledger's own times say so.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn clock_doubt(&self) -> Result<Option<String>, LedgerError> {
+        let now = Millis::now();
         let newest = self.one_time(
             "SELECT max(at) FROM (SELECT max(started_at) at FROM runs UNION ALL SELECT max(ended_at) FROM runs
              UNION ALL SELECT max(at) FROM publications UNION ALL SELECT max(at) FROM claims
              UNION ALL SELECT max(at) FROM paces)",
         )?;
         let Some(newest) = newest else { return Ok(None) };
-        let wrong = now.plus(BEHIND) < newest || now > newest.plus(AHEAD);
+        // A closed batch may rest for ever.
+        let ahead = now > newest.plus(AHEAD) && self.closed_at()?.is_none();
+        let wrong = ahead || now.plus(BEHIND) < newest;
         Ok(wrong.then(|| {
             format!(
-                "the clock says {now}, and the newest record of batch {} is of {newest}; nothing is taken as expired: set the clock right, or erase the passwords with `finspace-reset close {0}`",
+                "the clock says {now}, and the newest record of batch {} is of {newest}: set the clock right",
                 self.batch
             )
         }))

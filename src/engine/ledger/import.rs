@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, Statement, params};
 
 use super::{Ledger, LedgerError};
 use crate::model::RowKind;
+use crate::process::failpoint;
 
 /// A roster's row as the ledger takes it.
 #[derive(Clone, Debug)]
@@ -129,6 +130,7 @@ impl Ledger {
                 .map_err(fail)?;
             for (at, row) in rows.enumerate() {
                 let row = row?;
+                failpoint::hit("importing");
                 let number = match row.user_id {
                     None => None,
                     Some(id) => {

@@ -17,7 +17,7 @@ struct Case {
 
 impl Case {
     fn new(excluded: &[&str]) -> Self {
-        let excluded = excluded.iter().map(|user| ((*user).to_owned(), NAMED)).collect();
+        let excluded = excluded.iter().map(|user| ((*user).into(), NAMED)).collect();
         Self { folder: tempfile::tempdir().unwrap(), excluded }
     }
 

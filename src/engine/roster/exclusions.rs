@@ -22,7 +22,7 @@ pub(crate) struct Exclusions(Vec<List>);
 #[derive(Debug)]
 struct List {
     file: String,
-    entries: HashMap<String, Entry>,
+    entries: HashMap<Box<str>, Entry>,
     spread: SpreadRows,
 }
 
@@ -76,7 +76,7 @@ impl Exclusions {
                 return Err(mend("the row names nobody: its user ID is blank".into(), line));
             }
             if !dialect.repeats_header(id) {
-                entries.entry(id.to_owned()).or_insert(Entry { line, met: false });
+                entries.entry(id.into()).or_insert(Entry { line, met: false });
             }
         }
         self.0.push(List { file: source.name().to_owned(), entries, spread });
@@ -94,7 +94,7 @@ impl Exclusions {
 
     /// Everyone to be left alone, and a report on each list.
     #[must_use]
-    pub(crate) fn finish(self) -> (HashSet<String>, Vec<ListReport>) {
+    pub(crate) fn finish(self) -> (HashSet<Box<str>>, Vec<ListReport>) {
         let reports = self.0.iter().map(List::report).collect();
         let mut excluded = HashSet::with_capacity(self.0.iter().map(|list| list.entries.len()).sum());
         excluded.extend(self.0.into_iter().flat_map(|list| list.entries.into_keys()));

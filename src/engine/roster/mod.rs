@@ -16,7 +16,7 @@ use self::records::Records;
 pub(crate) use self::role::Role;
 pub(crate) use self::source::Source;
 pub(crate) use self::statistics::{RowIssue, SpreadRows, Statistics};
-use crate::model::{IdForm, InputError, digest_of, quoted_cell, trim_user_id};
+use crate::model::{IdForm, InputError, digest_of, is_hidden, quoted_cell, trim_user_id};
 
 mod dialect;
 mod exclusions;
@@ -232,7 +232,8 @@ impl Iterator for Rows<'_> {
 /// Refuses a column that the output adds itself, in any case: many programs tell
 /// no `Status` from `status`.
 fn refuse_reserved(source: &Source, dialect: &Dialect, reserved: &[&str]) -> Result<(), InputError> {
-    let taken = |name: &&String| reserved.iter().any(|ours| ours.eq_ignore_ascii_case(name.trim()));
+    let seen = |name: &str| name.chars().filter(|&c| !is_hidden(c)).collect::<String>();
+    let taken = |name: &&String| reserved.iter().any(|ours| ours.eq_ignore_ascii_case(seen(name).trim()));
     match dialect.header.iter().find(taken) {
         None => Ok(()),
         Some(name) => Err(InputError::new(

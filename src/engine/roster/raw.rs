@@ -8,6 +8,8 @@
 
 use std::io::{self, BufRead, Read};
 
+use memchr::memchr;
+
 use crate::model::InputError;
 
 /// The longest record, in bytes.
@@ -32,6 +34,9 @@ pub(super) struct RawRecords<R> {
     pub last: u64,
     cell: Cell,
     begun: bool,
+    /// True if no quote was opened in the record: its cells are what stands
+    /// between its delimiters.
+    plain: bool,
 }
 
 /// The scan's place in a cell.
@@ -60,6 +65,7 @@ impl<R: BufRead> RawRecords<R> {
             last: 0,
             cell: Cell::Start,
             begun: false,
+            plain: true,
         }
     }
 
@@ -83,11 +89,32 @@ impl<R: BufRead> RawRecords<R> {
         &self.input
     }
 
+    /// Returns the record without its end, if no quote is opened in it, as one
+    /// that was handed on.
+    pub(super) fn take_plain(&mut self) -> Option<&[u8]> {
+        if !self.plain {
+            return None;
+        }
+        self.given = self.bytes.len();
+        self.bytes.split_last().map(|(_, line)| line)
+    }
+
+    /// Puts a record before the first, for a parser that treats the first one
+    /// as no other.
+    pub(super) fn prime(&mut self) {
+        self.bytes.extend_from_slice(b"-\n");
+        self.given = 0;
+    }
+
     /// Finds the next record; blank lines are none.
-    fn advance(&mut self) -> Result<bool, InputError> {
+    ///
+    /// # Errors
+    /// It has two readings, or can't be read.
+    pub(super) fn advance(&mut self) -> Result<bool, InputError> {
         loop {
             self.bytes.clear();
             self.given = 0;
+            self.plain = true;
             self.first = self.last + 1;
             loop {
                 let from = self.bytes.len();
@@ -111,9 +138,8 @@ impl<R: BufRead> RawRecords<R> {
     /// Reads a line, line feed included; `false` is the end of the input.
     fn add_line(&mut self) -> Result<bool, InputError> {
         let from = self.bytes.len();
-        let room = (MAX_RECORD + 1 - from) as u64;
-        let got = (&mut self.input).take(room).read_until(b'\n', &mut self.bytes);
-        if got.map_err(|error| unreadable(&self.name, &error))? == 0 {
+        self.take_line().map_err(|error| unreadable(&self.name, &error))?;
+        if self.bytes.len() == from {
             return Ok(false);
         }
         self.last += 1;
@@ -141,6 +167,25 @@ impl<R: BufRead> RawRecords<R> {
         Ok(true)
     }
 
+    /// Takes bytes up to a line feed, as long as the record keeps to its bound.
+    fn take_line(&mut self) -> io::Result<()> {
+        while self.bytes.len() <= MAX_RECORD {
+            let there = match self.input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                there => there?,
+            };
+            let room = there.len().min(MAX_RECORD + 1 - self.bytes.len());
+            let end = memchr(b'\n', &there[..room]);
+            let taken = end.map_or(room, |at| at + 1);
+            self.bytes.extend_from_slice(&there[..taken]);
+            self.input.consume(taken);
+            if end.is_some() || taken == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Scans the line that begins at `from`; tells whether the record ends with it.
     fn ends(&mut self, from: usize) -> Result<bool, InputError> {
         let line = &self.bytes[from..];
@@ -157,7 +202,10 @@ impl<R: BufRead> RawRecords<R> {
                     (cell, _) if at >= end => cell,
                     (_, b'\r') => return Err(self.stray_return(&line[at..])),
                     (_, byte) if byte == self.delimiter => Cell::Start,
-                    (Cell::Start, b'"') => Cell::Quoted(self.last),
+                    (Cell::Start, b'"') => {
+                        self.plain = false;
+                        Cell::Quoted(self.last)
+                    }
                     (Cell::Closed(opened), _) => return Err(self.text_after(opened)),
                     (Cell::Start | Cell::Plain, _) => Cell::Plain,
                 };

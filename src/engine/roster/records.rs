@@ -16,6 +16,7 @@ use crate::model::InputError;
 pub(super) struct Records<'a> {
     source: &'a Source,
     reader: csv::Reader<RawRecords<BufReader<Text<'a>>>>,
+    delimiter: u8,
     /// The record that [`Records::next_bytes`] read last.
     bytes: ByteRecord,
     /// The record that [`Records::next`] read last.
@@ -36,7 +37,18 @@ impl<'a> Records<'a> {
         }
         let mut builder = csv::ReaderBuilder::new();
         builder.has_headers(false).flexible(true).delimiter(delimiter).terminator(Terminator::Any(b'\n'));
-        Ok(Self { source, reader: builder.from_reader(raw), bytes: ByteRecord::new(), text: StringRecord::new() })
+        let mut records = Self {
+            source,
+            reader: builder.from_reader(raw),
+            delimiter,
+            bytes: ByteRecord::new(),
+            text: StringRecord::new(),
+        };
+        // The parser drops a byte order mark from the first record that it is
+        // given, wherever that stands in the file.
+        records.reader.get_mut().prime();
+        records.next_bytes()?;
+        Ok(records)
     }
 
     /// Reads the next record into `text` and returns its first line; `None` is
@@ -46,18 +58,30 @@ impl<'a> Records<'a> {
     /// The record is not UTF-8 or has two readings, or reading failed.
     #[allow(clippy::should_implement_trait, reason = "a lending reader, not an iterator")]
     pub(super) fn next(&mut self) -> Result<Option<u64>, InputError> {
-        loop {
-            match self.reader.read_record(&mut self.text) {
-                Ok(true) => {}
-                Ok(false) => return Ok(None),
-                Err(error) => return Err(self.refusal(error)),
-            }
-            // A quoted nothing in a column of its own is a row.
-            let counts = self.text.len() == 1 && self.reader.get_ref().bytes().contains(&b'"');
-            if counts || self.text.iter().any(|cell| !cell.trim().is_empty()) {
+        while self.reader.get_mut().advance()? {
+            if self.parse()? {
                 return Ok(Some(self.reader.get_ref().first));
             }
         }
+        Ok(None)
+    }
+
+    /// Parses the record that was found into `text`; `false` is one of white space
+    /// alone. Where no quote is opened, as in nearly every record there is, the
+    /// cells are what stands between the delimiters, without a parser.
+    fn parse(&mut self) -> Result<bool, InputError> {
+        let Some(line) = self.reader.get_mut().take_plain() else {
+            self.reader.read_record(&mut self.text).map_err(|error| self.refusal(error))?;
+            // A quoted nothing in a column of its own is a row.
+            return Ok(self.text.len() == 1 || self.text.iter().any(|cell| !cell.trim().is_empty()));
+        };
+        let Ok(line) = std::str::from_utf8(line) else { return Err(self.not_utf8()) };
+        self.text.clear();
+        for cell in line.split(char::from(self.delimiter)) {
+            self.text.push_field(cell);
+        }
+        Ok(line.contains(|c: char| c.is_ascii_graphic() && c != char::from(self.delimiter))
+            || self.text.iter().any(|cell| !cell.trim().is_empty()))
     }
 
     /// The same, whatever its encoding.
