@@ -10,7 +10,10 @@
 //! ```
 //!
 //! `ARCHITECTURE.md` has the whole picture.
-#![cfg_attr(not(feature = "cognito"), allow(dead_code, reason = "the engine keeps what user pools need"))]
+#![cfg_attr(
+    not(feature = "cognito"),
+    allow(dead_code, unused_imports, reason = "the engine keeps what user pools need")
+)]
 
 mod awscli;
 mod commands;

@@ -27,7 +27,9 @@ mod other_batches;
 mod ownership;
 mod pace;
 mod packaging;
+#[cfg(feature = "cognito")]
 mod pool_users;
+#[cfg(feature = "cognito")]
 mod pools;
 mod properties;
 mod readme;

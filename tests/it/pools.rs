@@ -50,6 +50,19 @@ fn the_output_has_the_same_columns_and_the_pools_expiry() {
 }
 
 #[test]
+fn one_user_is_opened_by_the_name() {
+    let (simulator, room) = (simulator(&[]), Room::new());
+    room.write("users.csv", "team,username\na,ann\nb,bob\n");
+    let told = room.run(&["keygen", "-o", "key"]).expect(0).stderr;
+    let key = told.split_whitespace().find(|word| word.starts_with("age1")).unwrap();
+    let arguments = ["users.csv", "-o", "out.csv.age", "-r", key, "--user-pool-id", POOL];
+    room.reset(&simulator, &arguments).expect(0);
+    let one = room.run(&["decrypt", "out.csv.age", "-i", "key", "--user", "bob"]).expect(0);
+    assert!(one.stdout.contains(simulator.seen().current("bob")), "{one}");
+    assert!(!one.stdout.contains(simulator.seen().current("ann")), "{one}");
+}
+
+#[test]
 fn a_password_of_a_user_in_doubt_is_not_lost_and_closing_does_not_lose_it_unasked() {
     let (simulator, room) = (simulator(&[]), Room::new());
     room.roster("users.csv", 3);

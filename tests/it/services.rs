@@ -14,8 +14,9 @@ struct Service {
     no_such_user: &'static str,
 }
 
-const SERVICES: [Service; 2] = [
+const SERVICES: &[Service] = &[
     Service { name: "FinSpace", simulator: &[], run: &[], no_such_user: "ResourceNotFoundException" },
+    #[cfg(feature = "cognito")]
     Service {
         name: "Cognito",
         simulator: &["--service", "cognito"],
@@ -39,7 +40,7 @@ fn each(promise: impl Fn(Service) + Sync) {
     std::thread::scope(|threads| {
         for service in SERVICES {
             let promise = &promise;
-            threads.spawn(move || promise(service));
+            threads.spawn(move || promise(*service));
         }
     });
 }

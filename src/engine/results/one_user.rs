@@ -80,11 +80,11 @@ pub(crate) fn find(
 }
 
 /// The column of the user IDs: the one that is named, else the one that reads
-/// as `user_id`, else the only one that the input had.
+/// as `user_id`, else as `username`, else the only one that the input had.
 fn id_column(names: &[String], column: Option<&str>) -> Option<usize> {
     let exact = column.and_then(|column| names.iter().position(|name| name == column));
-    let wanted = column.map_or_else(|| "userid".to_owned(), plain);
-    let read = || names.iter().position(|name| reads_as(name, &wanted));
+    let wanted = column.map_or_else(|| vec!["userid".to_owned(), "username".to_owned()], |column| vec![plain(column)]);
+    let read = || wanted.iter().find_map(|wanted| names.iter().position(|name| reads_as(name, wanted)));
     let only = || (column.is_none() && names.get(1).is_some_and(|name| name == column_names()[0])).then_some(0);
     exact.or_else(read).or_else(only)
 }
