@@ -92,7 +92,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "PLAN", help_heading = "Safety")]
     pub confirm: Option<String>,
     /// Run against the embedded simulator
-    #[arg(long, help_heading = "Safety", conflicts_with_all = ["endpoint_url", "environment_id", "user_pool_id"])]
+    #[arg(long, help_heading = "Safety", conflicts_with_all = ["endpoint_url", "environment_id"])]
     pub simulate: bool,
     /// Close the batch after publishing, whatever failed, unless somebody is pending or unknown
     #[arg(long, help_heading = "Safety")]

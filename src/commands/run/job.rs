@@ -246,7 +246,8 @@ fn name(roster: &Roster, pool: Option<&UserPoolId>) -> BatchName {
 /// Works out the way to the service, and picks the service.
 async fn connect(service: &Service, concurrency: usize) -> Result<(AnyService, Target), Error> {
     if service.simulate {
-        return Ok((AnyService::FinSpace(EmbeddedSimulator::start()?.client(concurrency)), Target::Simulated));
+        let pool = service.pool.as_ref();
+        return Ok(EmbeddedSimulator::start(pool)?.client(pool, concurrency));
     }
     #[cfg(feature = "cognito")]
     if let Some(pool) = &service.pool {

@@ -10,8 +10,12 @@ use std::thread;
 use crate::commands::error::Error;
 use crate::engine::ledger::state_dir::{StateDir, StateError};
 use crate::engine::ledger::{Ledger, LedgerPaths};
-use crate::service::finspace::{self, Client};
-use crate::simulator::{ACCESS_KEY_ID, Config, REGION, SECRET_ACCESS_KEY, Simulator};
+use crate::model::{Target, UserPoolId};
+use crate::service::AnyService;
+#[cfg(feature = "cognito")]
+use crate::service::cognito;
+use crate::service::finspace;
+use crate::simulator::{ACCESS_KEY_ID, Config, Pool, REGION, SECRET_ACCESS_KEY, Service, Simulator};
 
 /// The file that remembers the digests of rehearsals' outputs.
 const OUTPUTS: &str = "outputs";
@@ -23,12 +27,14 @@ pub(super) struct EmbeddedSimulator {
 }
 
 impl EmbeddedSimulator {
-    /// Starts the simulator in a thread of its own, so that it takes no time
-    /// from the run's.
+    /// Starts the simulator of FinSpace, or of this user pool, in a thread of its
+    /// own, so that it takes no time from the run's.
     ///
     /// # Errors
     /// The system gives no thread or no port.
-    pub(super) fn start() -> Result<Self, Error> {
+    pub(super) fn start(pool: Option<&UserPoolId>) -> Result<Self, Error> {
+        let service = pool.map_or(Service::FinSpace, |pool| Service::Cognito(Box::new(Pool::new(pool.as_str()))));
+        let config = Config { service, seed: rand::random(), ..Config::default() };
         let fail = |error| Error::System("the simulator can't start", error);
         let (ready, started) = std::sync::mpsc::channel();
         thread::Builder::new()
@@ -37,7 +43,7 @@ impl EmbeddedSimulator {
                 let serve = || -> std::io::Result<()> {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                     runtime.block_on(async {
-                        let simulator = Simulator::bind(Config { seed: rand::random(), ..Config::default() }).await?;
+                        let simulator = Simulator::bind(config).await?;
                         let _ = ready.send(Ok(simulator.endpoint()));
                         simulator.serve(std::future::pending()).await;
                         Ok(())
@@ -53,10 +59,21 @@ impl EmbeddedSimulator {
         Ok(Self { endpoint })
     }
 
-    /// A client of it.
+    /// A client of it, and the target that it is.
     #[must_use]
-    pub(super) fn client(&self, concurrency: usize) -> Client {
-        finspace::connect_simulated(&self.endpoint, REGION, ACCESS_KEY_ID, SECRET_ACCESS_KEY, concurrency)
+    pub(super) fn client(&self, pool: Option<&UserPoolId>, concurrency: usize) -> (AnyService, Target) {
+        let (key, secret) = (ACCESS_KEY_ID, SECRET_ACCESS_KEY);
+        match pool {
+            #[cfg(feature = "cognito")]
+            Some(pool) => {
+                let client = cognito::connect_simulated(&self.endpoint, pool, (key, secret), concurrency);
+                (AnyService::Cognito(client), Target::Simulated.in_pool(pool))
+            }
+            _ => {
+                let client = finspace::connect_simulated(&self.endpoint, REGION, key, secret, concurrency);
+                (AnyService::FinSpace(client), Target::Simulated)
+            }
+        }
     }
 }
 

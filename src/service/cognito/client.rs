@@ -72,7 +72,6 @@ pub(crate) async fn connect(
 
 /// A client for an endpoint on this machine with fixed credentials.
 #[must_use]
-#[allow(dead_code, reason = "the simulator speaks FinSpace alone so far")]
 pub(crate) fn connect_simulated(
     endpoint: &str,
     id: &UserPoolId,

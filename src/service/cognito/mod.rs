@@ -17,9 +17,7 @@ mod pool;
 mod strict;
 mod users;
 
-#[allow(unused_imports, reason = "the simulator speaks FinSpace alone so far")]
-pub(crate) use client::connect_simulated;
-pub(crate) use client::{Client, connect};
+pub(crate) use client::{Client, connect, connect_simulated};
 pub(crate) use pool::Pool;
 
 /// Cognito user pools; the password's life is the pool's own where it is known.

@@ -76,8 +76,7 @@ impl Shape {
         let mut attributes = vec![AttributeShape { name: "sub", value: user.sub }];
         if !user.email.is_empty() {
             attributes.push(AttributeShape { name: "email", value: user.email });
-            // An address that names its user is a verified one.
-            attributes.push(AttributeShape { name: "email_verified", value: "true".to_owned() });
+            attributes.push(AttributeShape { name: "email_verified", value: user.email_verified.to_string() });
         }
         if let Some(asked) = asked {
             attributes.retain(|attribute| asked.iter().any(|name| name == attribute.name));
@@ -126,9 +125,8 @@ impl Directory {
                 known.or_else(|| told(subs, Some(&folded)))
             }
             Users::Listed(listed) => {
-                let email = (self.emails != Emails::Attribute).then(|| listed.with_email(name, self.case_insensitive));
                 let at = listed.by_name.get(&*folded).or_else(|| listed.by_sub.get(name)).copied();
-                let at = at.or_else(|| email.flatten())?;
+                let at = at.or_else(|| listed.with_email(name, self.case_insensitive, self.emails))?;
                 Some(listed.users[at].clone())
             }
         }
@@ -198,10 +196,16 @@ impl Listed {
         places.into_iter().map(|&at| self.users[at].clone()).collect()
     }
 
-    /// The first user with this address.
-    fn with_email(&self, email: &str, case_insensitive: bool) -> Option<usize> {
+    /// The first user whom this address names.
+    fn with_email(&self, email: &str, case_insensitive: bool, emails: Emails) -> Option<usize> {
+        let names = |user: &PoolUser| match emails {
+            Emails::Attribute => false,
+            Emails::Aliases => user.email_verified,
+            Emails::Usernames => true,
+        };
         let places = self.by_email.get(&email.to_lowercase())?;
-        places.iter().copied().find(|&at| case_insensitive || self.users[at].email == email)
+        let is = |user: &PoolUser| names(user) && (case_insensitive || user.email == email);
+        places.iter().copied().find(|&at| is(&self.users[at]))
     }
 }
 

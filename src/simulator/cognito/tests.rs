@@ -159,6 +159,18 @@ fn every_spelling_of_a_user_is_that_user() {
 }
 
 #[test]
+fn an_address_is_an_alias_once_it_is_verified() {
+    let mut users = vec![PoolUser::new("ann"), PoolUser::new("ben")];
+    for user in &mut users {
+        "x@example.com".clone_into(&mut user.email);
+    }
+    users[0].email_verified = false;
+    let api = api("email-aliases", PoolUsers::Listed(users));
+    assert_eq!(set(&api, "x@example.com", GOOD), "");
+    assert!(api.state().service.accounts().get("ben").is_some());
+}
+
+#[test]
 fn filters_find_users_by_each_name() {
     let api = api("", listed(&[("Ann", "Ann@Example.com"), ("andy", "ann@example.com"), ("ben", "")]));
     for (filter, expected) in [

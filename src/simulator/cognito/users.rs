@@ -36,6 +36,8 @@ pub struct PoolUser {
     pub sub: String,
     /// The e-mail address.
     pub email: String,
+    /// True if the address is verified; only then it is an alias.
+    pub email_verified: bool,
     /// The user's state before anything was done.
     pub status: PoolUserStatus,
     /// True if the user may sign in.
@@ -62,6 +64,7 @@ impl PoolUser {
             sub: uuid::Uuid::new_v5(&SUBS, username.as_bytes()).to_string(),
             username,
             email: String::new(),
+            email_verified: true,
             status: PoolUserStatus::Confirmed,
             enabled: true,
             created_at: Timestamp::UNIX_EPOCH,
@@ -98,8 +101,8 @@ pub enum PoolUsersError {
 
 impl PoolUsers {
     /// Reads a CSV with the columns `username` (or `user_id`), `sub`, `email`, `status`, `enabled` and
-    /// `created_at` (RFC 3339), which is what `list-users` writes of a pool. Only the first is required; an
-    /// empty cell is the default of [`PoolUser::new`]; other columns are ignored.
+    /// `created_at` (RFC 3339), which is what `list-users` writes of a pool, and `email_verified`. Only the
+    /// first is required; an empty cell is the default of [`PoolUser::new`]; other columns are ignored.
     ///
     /// # Errors
     /// A [`PoolUsersError`] that names the line.
@@ -108,7 +111,7 @@ impl PoolUsers {
         let headers = csv.headers()?.clone();
         let column = |name: &str| headers.iter().position(|h| h.trim() == name);
         let name_column = column("username").or_else(|| column("user_id")).ok_or(PoolUsersError::NoUsername)?;
-        let columns = ["sub", "email", "status", "enabled", "created_at"].map(column);
+        let columns = ["sub", "email", "status", "enabled", "created_at", "email_verified"].map(column);
 
         let mut users = Vec::new();
         let mut seen = HashSet::new();
@@ -132,8 +135,8 @@ impl PoolUsers {
     }
 }
 
-fn user_from(username: String, cells: [&str; 5], line: u64) -> Result<PoolUser, PoolUsersError> {
-    let [sub, email, status, enabled, created] = cells;
+fn user_from(username: String, cells: [&str; 6], line: u64) -> Result<PoolUser, PoolUsersError> {
+    let [sub, email, status, enabled, created, verified] = cells;
     let mut user = PoolUser::new(username);
     let refused =
         |column, value: &str, expected| PoolUsersError::Value { line, column, value: value.to_owned(), expected };
@@ -145,8 +148,12 @@ fn user_from(username: String, cells: [&str; 5], line: u64) -> Result<PoolUser, 
         user.status =
             PoolUserStatus::from_word(status).ok_or_else(|| refused("status", status, PoolUserStatus::WORDS))?;
     }
-    if !enabled.is_empty() {
-        user.enabled = enabled.parse().map_err(|_| refused("enabled", enabled, "true or false"))?;
+    for (column, cell, is) in
+        [("enabled", enabled, &mut user.enabled), ("email_verified", verified, &mut user.email_verified)]
+    {
+        if !cell.is_empty() {
+            *is = cell.parse().map_err(|_| refused(column, cell, "true or false"))?;
+        }
     }
     if !created.is_empty() {
         let time = created.parse();

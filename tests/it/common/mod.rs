@@ -7,6 +7,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub(crate) mod hostile;
+pub(crate) mod moto;
+pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
