@@ -2,7 +2,9 @@
 //!
 //! Invariant: an answer is bounded before anything collects it, so that memory
 //! stays flat whatever a server sends; what is longer breaks off like an answer
-//! that was lost. hyper bounds its head: 100 headers, about 400 KiB.
+//! that was lost. hyper bounds its head: 100 headers, about 400 KiB. That is
+//! left so: the services send about ten, an answer that is lost for its head
+//! costs a retry with the same token, and the SDK's client has no switch for it.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -34,7 +34,7 @@ struct Service {
     tokens: f64,
     at: f64,
     passed: VecDeque<f64>,
-    /// Where its whole seconds begin.
+    /// The start of its whole seconds.
     phase: f64,
 }
 
