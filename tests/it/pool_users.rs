@@ -114,7 +114,11 @@ fn an_exclude_list_protects_a_user_by_any_spelling() {
     let room = Room::new();
     let simulator = pool(&room, "email-aliases", USERS);
     room.write("users.csv", "username\nann\nbob\n").write("keep.csv", "ann@example.com\n");
-    reset(&room, &simulator, &["users.csv", "-o", "out.csv", "--exclude", "keep.csv"]).expect(0);
+    let ran = reset(&room, &simulator, &["users.csv", "-o", "out.csv", "--exclude", "keep.csv"]).expect(0);
+    assert!(!ran.stderr.contains("name nobody"), "{ran}");
+    room.write("others.csv", "zoe@example.com\nbob@example.com\n");
+    let preview = ["users.csv", "--dry-run", "--exclude", "others.csv", "--batch", "other"];
+    run(&room, &simulator.endpoint, &preview).says("others.csv: 1 of 2 entries name nobody in the roster (line 1:");
     let table = room.table("out.csv");
     assert_eq!(table.column("status"), ["excluded", "succeeded"]);
     assert!(table.column("error_message")[0].contains("as \"ann@example.com\""), "{:?}", table.rows[0]);

@@ -8,6 +8,7 @@ use crate::commands::run::settings::Inputs;
 use crate::engine::plan::{Excluded, NAMED};
 use crate::engine::results;
 use crate::engine::roster::{Exclusions, ListReport, Roster, RowIssue, Source, Statistics};
+use crate::model::IdForm;
 use crate::ui::Printer;
 
 /// The input files of a run.
@@ -34,19 +35,29 @@ pub(super) fn read(inputs: &Inputs, sign_out: bool, printer: &Printer) -> Result
     reserved.extend(sign_out.then_some(results::SIGNED_OUT.name));
     let roster = Roster::read(source, &inputs.form, &reserved, &mut |id| exclusions.meet(id))?;
     tell_roster(roster.name(), roster.facts(), printer);
-    let (excluded, exclude_lists) = exclusions.finish();
+    let (excluded, exclude_lists) = exclusions.finish(inputs.form.ids == IdForm::UserName);
     let excluded = excluded.into_iter().map(|user_id| (user_id, NAMED)).collect();
     for list in &exclude_lists {
         if let Some(remark) = list.spread.remark(&list.file) {
             printer.note(remark);
         }
+    }
+    // Whom an entry means is not known yet where users have several names.
+    if inputs.form.ids == IdForm::FinSpace {
+        tell_lists(&exclude_lists, printer);
+    }
+    Ok(Users { roster, excluded, exclude_lists })
+}
+
+/// Tells of entries that name nobody.
+pub(super) fn tell_lists(lists: &[ListReport], printer: &Printer) {
+    for list in lists {
         match list.remark() {
             Some(remark) if list.is_idle() => printer.warning(remark),
             Some(remark) => printer.note(remark),
             None => {}
         }
     }
-    Ok(Users { roster, excluded, exclude_lists })
 }
 
 fn tell_roster(name: &str, facts: &Statistics, printer: &Printer) {

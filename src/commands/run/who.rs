@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::inputs;
 use super::job::Job;
 use crate::commands::error::{CheckError, Error};
 use crate::engine::dispatch::ask::{Inquiry, ask};
@@ -79,7 +80,14 @@ pub(super) async fn find_out<D: Directory>(
         resolver.look_up(limit).await?;
     }
     people.settle()?;
-    resolver.tell()
+    resolver.tell()?;
+    for list in &mut job.exclude_lists {
+        if let Some(people) = &job.people {
+            list.recount(|spelling| people.is_in_roster(spelling))?;
+        }
+    }
+    inputs::tell_lists(&job.exclude_lists, printer);
+    Ok(())
 }
 
 /// A question of a run to a directory.

@@ -85,6 +85,19 @@ impl People {
         })
     }
 
+    /// Returns true if a spelling, of an exclude list perhaps, means a user of the
+    /// roster.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub(crate) fn is_in_roster(&self, spelling: &str) -> Result<bool, PeopleError> {
+        let sql = "SELECT p.line IS NOT NULL FROM spellings s JOIN persons p ON p.username = s.username
+                   WHERE s.key = ?1 AND s.text = ?2";
+        let found =
+            self.db.prepare_cached(sql)?.query_row([&folded(spelling), spelling], |row| row.get(0)).optional()?;
+        Ok(found.unwrap_or(false))
+    }
+
     /// Walks along the roster's spellings that fail without a request: each with
     /// the name that the ledger has for it. A user is named once.
     ///

@@ -48,6 +48,9 @@ pub(crate) struct ListReport {
     /// Rows that a quoted cell spreads over lines.
     #[serde(skip)]
     pub spread: SpreadRows,
+    /// All that name nobody as they are spelt, where a user has several names.
+    #[serde(skip)]
+    strangers: Vec<RowIssue>,
 }
 
 impl Exclusions {
@@ -92,10 +95,11 @@ impl Exclusions {
         }
     }
 
-    /// Everyone to be left alone, and a report on each list.
+    /// Everyone to be left alone, and a report on each list, which can be counted
+    /// anew where users have `several_names`.
     #[must_use]
-    pub(crate) fn finish(self) -> (HashSet<Box<str>>, Vec<ListReport>) {
-        let reports = self.0.iter().map(List::report).collect();
+    pub(crate) fn finish(self, several_names: bool) -> (HashSet<Box<str>>, Vec<ListReport>) {
+        let reports = self.0.iter().map(|list| list.report(several_names)).collect();
         let mut excluded = HashSet::with_capacity(self.0.iter().map(|list| list.entries.len()).sum());
         excluded.extend(self.0.into_iter().flat_map(|list| list.entries.into_keys()));
         (excluded, reports)
@@ -103,8 +107,13 @@ impl Exclusions {
 }
 
 impl List {
-    fn report(&self) -> ListReport {
+    fn report(&self, several_names: bool) -> ListReport {
         let mut strangers: Vec<_> = self.entries.iter().filter(|(_, entry)| !entry.met).collect();
+        let mut kept = Vec::new();
+        if several_names {
+            strangers.sort_unstable_by_key(|(_, entry)| entry.line);
+            kept.extend(strangers.iter().map(|(id, entry)| RowIssue { line: entry.line, text: id.to_string() }));
+        }
         let unmatched = strangers.len() as u64;
         let first = EXAMPLES.min(strangers.len());
         if first > 0 {
@@ -120,11 +129,32 @@ impl List {
             unmatched,
             examples,
             spread: self.spread.clone(),
+            strangers: kept,
         }
     }
 }
 
 impl ListReport {
+    /// Counts anew once it is known whom the entries mean: those of which
+    /// `is_in_roster` says so are no strangers.
+    ///
+    /// # Errors
+    /// It can't say.
+    pub(crate) fn recount<E>(&mut self, mut is_in_roster: impl FnMut(&str) -> Result<bool, E>) -> Result<(), E> {
+        let mut left = Vec::new();
+        for stranger in std::mem::take(&mut self.strangers) {
+            if !is_in_roster(&stranger.text)? {
+                left.push(stranger);
+            }
+        }
+        self.unmatched = left.len() as u64;
+        let first = left.iter().take(EXAMPLES);
+        self.examples =
+            first.map(|RowIssue { line, text }| RowIssue { line: *line, text: quoted_cell(text) }).collect();
+        self.strangers = left;
+        Ok(())
+    }
+
     /// Returns a remark on the list, unless all its entries are in the roster.
     #[must_use]
     pub(crate) fn remark(&self) -> Option<String> {
