@@ -84,6 +84,8 @@ fn every_sample_runs_as_its_row_says() {
 struct Shell {
     room: Room,
     simulator: Simulator,
+    /// A simulated user pool, where one is asked.
+    pool: Option<Simulator>,
     key: String,
 }
 
@@ -111,7 +113,7 @@ root,ENABLED,SUPER_USER,2026-10-01T08:00:00Z\nbreak-glass,ENABLED,APP_USER,\nu-1
             fs::set_permissions(room.path(format!("bin/{name}")), fs::Permissions::from_mode(0o755)).unwrap();
         }
         let simulator = Simulator::start(&["--users", room.path("population.csv").to_str().unwrap()]);
-        Self { room, simulator, key }
+        Self { room, simulator, pool: None, key }
     }
 
     /// Types a command as somebody would who consents.
@@ -129,6 +131,9 @@ root,ENABLED,SUPER_USER,2026-10-01T08:00:00Z\nbreak-glass,ENABLED,APP_USER,\nu-1
         shell.env("PATH", path).env("HOME", self.room.path("")).env("AWS_EC2_METADATA_DISABLED", "true");
         shell.env("FINSPACE_RESET_STATE_DIR", self.room.path("state"));
         shell.env("URL", &self.simulator.endpoint).env("AWS_REGION", "us-east-1");
+        if let Some(pool) = &self.pool {
+            shell.env("POOL", "us-east-1_Simulated").env("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", &pool.endpoint);
+        }
         shell.env("AWS_ACCESS_KEY_ID", "AKIASIMULATEDSUPERUSER");
         shell.env("AWS_SECRET_ACCESS_KEY", "simulated/secret/of/the/superuser/000000");
         Ran::of(shell.stdin(Stdio::null()).output().unwrap())
@@ -219,6 +224,18 @@ fn everyone_but_some_is_one_line() {
 }
 
 #[test]
+fn a_user_pool_is_reset_with_the_same_commands() {
+    let mut shell = Shell::new();
+    shell.room.write("pool.csv", "username,email,status\nann,ann@x.org,\nbob,bob@x.org,\nbreak-glass,,\n");
+    let users = shell.room.path("pool.csv");
+    shell.pool = Some(Simulator::start(&["--service", "cognito", "--users", users.to_str().unwrap()]));
+    shell.walk("## Cognito user pools");
+    let seen = shell.pool.as_ref().unwrap().seen();
+    assert_eq!(seen.users.keys().collect::<Vec<_>>(), ["ann", "bob"]);
+    assert_eq!(shell.seen(), [""; 0], "nobody at FinSpace");
+}
+
+#[test]
 fn users_are_checked_without_a_reset() {
     let shell = Shell::new();
     shell.walk("### Check users");
@@ -284,7 +301,9 @@ fn every_real_use_names_its_endpoint() {
                 .iter()
                 .any(|name| command.contains(name))
             {
-                assert!(command.contains("--endpoint-url $URL"), "{example}");
+                // A user pool lives at AWS.
+                let alive = command.contains("--user-pool-id $POOL");
+                assert!(alive || command.contains("--endpoint-url $URL"), "{example}");
                 real += 1;
             }
         }
