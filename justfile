@@ -27,7 +27,7 @@ doc:
 deny:
     cargo deny --locked check
 
-# Measure: just bench speed, scale, pace or quota; alone all of them
+# Measure: just bench speed, scale, pace, quota or pools; alone all of them
 bench *WHICH:
     cargo bench -- {{WHICH}}
 

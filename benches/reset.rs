@@ -1,4 +1,4 @@
-//! `cargo bench`: speed, scale, pace and the search for a hidden quota.
+//! `cargo bench`: speed, scale, pace, the search for a hidden quota, and user pools beside FinSpace.
 //!
 //! Every ratio is of things measured alternately in one run against the same
 //! server, which is the simulator in a process of its own, not checking
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_finspacedata::config::retry::RetryConfig;
 use finspace_reset::burst;
-use finspace_reset::simulator::{Config, Simulator};
+use finspace_reset::simulator::{Config, Pool, PoolUsers, Service, Simulator};
 use measure::{Cost, median, middle, run};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -32,6 +32,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const OURS: &str = env!("CARGO_BIN_EXE_finspace-reset");
 const IN_FLIGHT: &str = "64";
+const POOL: &str = "us-east-1_Bench";
 /// Rounds of alternating measurements; odd, for a median.
 const ROUNDS: usize = 7;
 
@@ -39,7 +40,7 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let word = |at: usize| words.get(at).map_or("", String::as_str);
     match word(0) {
-        "serve" => serve(word(1), word(2)),
+        "serve" => serve(word(1), word(2), word(3)),
         "loop" => bare_loop(word(1), word(2), RetryConfig::disabled(), Duration::MAX / 4),
         "adaptive" => {
             // Retries without end, as the tool does it for throttling.
@@ -62,6 +63,9 @@ fn main() {
             if wants("quota") {
                 bench.quota();
             }
+            if wants("pools") {
+                bench.pools(word(1).parse().unwrap_or(100_000));
+            }
             if section == "counter" {
                 bench.counter();
             }
@@ -70,13 +74,15 @@ fn main() {
 }
 
 /// The server: one thread, as the client's dispatcher is. Answers take so many
-/// milliseconds, refusals half of that.
-fn serve(quota: &str, latency: &str) {
+/// milliseconds, refusals half of that. With a roster it is a user pool of those users.
+fn serve(quota: &str, latency: &str, pool: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let quota = (!quota.is_empty()).then(|| quota.parse().expect("a quota"));
         let latency = Duration::from_millis(latency.parse().unwrap_or(0));
+        let service = if pool.is_empty() { Service::FinSpace } else { Service::Cognito(Box::new(pool_of(pool))) };
         let config = Config {
+            service,
             verify_signatures: false,
             quota,
             latency,
@@ -89,6 +95,11 @@ fn serve(quota: &str, latency: &str) {
         println!("{}", simulator.endpoint());
         simulator.serve(std::future::pending()).await;
     });
+}
+
+fn pool_of(roster: &str) -> Pool {
+    let users = PoolUsers::from_csv(fs::File::open(roster).expect("a roster")).expect("its users");
+    Pool { users, ..Pool::new(POOL) }
 }
 
 fn bare_loop(endpoint: &str, roster: &str, retries: RetryConfig, deadline: Duration) {
@@ -115,14 +126,19 @@ impl Server {
         Self::slow(quota, "0")
     }
 
+    /// A user pool of the users on a roster.
+    fn pool(roster: &Path) -> Self {
+        Self::of(&["serve", "", "0", &roster.to_string_lossy()])
+    }
+
     /// One whose answers take so many milliseconds.
     fn slow(quota: &str, latency: &str) -> Self {
+        Self::of(&["serve", quota, latency])
+    }
+
+    fn of(words: &[&str]) -> Self {
         let program = std::env::current_exe().expect("this program");
-        let mut child = Command::new(program)
-            .args(["serve", quota, latency])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
+        let mut child = Command::new(program).args(words).stdout(Stdio::piped()).spawn().expect("the server starts");
         let mut endpoint = String::new();
         let stdout = child.stdout.take().expect("its output");
         BufReader::new(stdout).read_line(&mut endpoint).expect("its address");
@@ -250,6 +266,34 @@ impl Bench {
         }
         println!("the server used at most {:.0} % of one core\n", server_busy * 100.0);
         self.scripts(f64::from(users) / median(ours).seconds);
+    }
+
+    /// Measures a reset in a user pool beside one in FinSpace. The pool's run also finds out who is who, by a
+    /// walk through the pool.
+    fn pools(&self, users: u32) {
+        let (mut finspace, mut pool) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let server = Server::start("");
+            finspace.push(run(&mut self.unlimited(&server, users)));
+            let server = Server::pool(&self.roster(users));
+            pool.push(run(self.unlimited(&server, users).args(["--user-pool-id", POOL])));
+            assert_eq!(server.state()["resets"], users, "everybody was reset");
+        }
+        println!("pools: {users} users, {IN_FLIGHT} in flight, medians of {ROUNDS} alternating rounds");
+        println!("| service | resets/s | CPU µs/reset | peak MiB | of FinSpace's CPU |");
+        println!("| --- | --- | --- | --- | --- |");
+        for (name, costs) in [("FinSpace", &finspace), ("Cognito user pool", &pool)] {
+            let cost = median(costs.clone());
+            let ratios = costs.iter().zip(&finspace).map(|(its, base)| its.processor / base.processor).collect();
+            println!(
+                "| {name} | {:.0} | {:.1} | {:.1} | {:.2}× |",
+                f64::from(users) / cost.seconds,
+                cost.processor * 1e6 / f64::from(users),
+                cost.peak_kib as f64 / 1024.0,
+                middle(ratios),
+            );
+        }
+        println!();
     }
 
     /// boto3 in a thread pool and the AWS CLI under xargs, where they are.
