@@ -25,7 +25,8 @@ fn blotted(test: impl FnOnce()) {
 #[test]
 fn the_help_of_each_command() {
     let room = Room::new();
-    for command in ["keygen", "completions", "man"] {
+    let commands = ["run", "status", "close", "report", "handover", "decrypt", "keygen", "list-users", "simulator"];
+    for command in commands.into_iter().chain(["completions", "man"]) {
         let help = room.run(&[command, "--help"]).expect(0).stdout;
         blotted(|| assert_snapshot!(format!("help_{command}"), help));
     }

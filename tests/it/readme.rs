@@ -333,7 +333,17 @@ fn every_flag_and_command_is_the_program_s() {
         }
     }
     // Other programs', and the AWS CLI's own command's.
-    let foreign = ["--release", "--locked", "--path", "--retry", "--user-id", "--query", "--output", "--debug"];
+    let foreign = [
+        "--release",
+        "--locked",
+        "--no-default-features",
+        "--path",
+        "--retry",
+        "--user-id",
+        "--query",
+        "--output",
+        "--debug",
+    ];
     let foreign = foreign.into_iter().chain(["--cli-input-json", "--cli-input-yaml"]);
     known.extend(foreign.map(str::to_owned));
     let words = text.split(|byte: char| !(byte.is_ascii_alphanumeric() || byte == '-'));
