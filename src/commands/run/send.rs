@@ -104,6 +104,7 @@ pub(super) async fn send(
 
 /// Signs users out where it was asked for. What stopped the resets stops this, too:
 /// the users are left to the next run.
+#[cfg_attr(not(feature = "cognito"), allow(clippy::unused_async, reason = "nobody is signed out without pools"))]
 async fn sign_out(
     job: &Job,
     ledger: &Ledger,
