@@ -51,7 +51,7 @@ pub(super) struct BatchStatus {
     pub closed_why: Option<String>,
     pub running: Option<String>,
     running_on: Option<String>,
-    undelivered: u64,
+    pub(super) undelivered: u64,
     /// The life of a temporary password.
     #[serde(skip)]
     pub password_life: Duration,

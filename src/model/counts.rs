@@ -194,6 +194,9 @@ pub(crate) struct Tally {
     pub answered: bool,
     /// Requests that wait for their answers.
     pub in_flight: u64,
+    /// Users whose claim is durable and who have no outcome: a process that ends now
+    /// leaves them in doubt.
+    pub claimed: u64,
     /// Requests sent in this run.
     pub requests: u64,
     /// Requests sent because an earlier one of the same user failed.

@@ -61,6 +61,20 @@ impl Target {
         matches!(self, Self::Pool { .. })
     }
 
+    /// The word on a target that has ended, with the way out.
+    pub(crate) const ENDED: &'static str =
+        "AWS ended FinSpace on 2026-10-07, and its host answers no more; name your endpoint with --endpoint-url";
+
+    /// Returns true for AWS's own host of FinSpace, which AWS has ended.
+    #[must_use]
+    pub(crate) fn has_ended(&self) -> bool {
+        let Self::Service { endpoint, .. } = self else { return false };
+        let host = endpoint.split_once("://").map_or(endpoint.as_str(), |(_, rest)| rest);
+        let host = host.split(['/', ':']).next().unwrap_or_default();
+        host.starts_with("finspace-api")
+            && [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|aws| host.ends_with(aws))
+    }
+
     /// The user pool `id` behind this target.
     #[must_use]
     pub(crate) fn in_pool(self, id: &UserPoolId) -> Self {

@@ -236,6 +236,7 @@ mod tests {
         unknown: 12,
         reset_again: 0,
         in_flight: 16,
+        claimed: 18,
         requests: 20_000,
         retried: 4_000,
         throttled: 3_999,

@@ -513,3 +513,11 @@ fn an_sso_session_that_is_over_tells_how_to_sign_in() {
         assert_untouched(&room);
     }
 }
+
+#[test]
+fn the_host_that_aws_has_ended_is_told_before_anything_is_sent() {
+    let room = Room::new();
+    room.roster("users.csv", 1);
+    let ran = room.run(&["run", "users.csv", "-n", "--state-dir", room.path("state").to_str().unwrap()]).expect(0);
+    ran.says("AWS ended FinSpace on 2026-10-07").says("--endpoint-url");
+}

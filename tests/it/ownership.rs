@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 
-use crate::common::{Room, Simulator};
+use crate::common::{Ran, Room, Simulator};
 
 #[test]
 fn a_summary_never_takes_the_place_of_anything_but_a_summary() {
@@ -70,4 +70,23 @@ fn behind_a_link_the_target_is_written_even_one_that_is_not_there_yet() {
     }
     symlink("gone/results.csv", room.path("dangling.csv")).unwrap();
     room.reset(&simulator, &["roster.csv", "-o", "dangling.csv"]).expect(2).says("gone");
+}
+
+#[test]
+fn a_preview_gives_way_to_the_one_of_a_mended_roster() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    let flags = ["users.csv", "-o", "out.csv"];
+    let preview = || Ran::of(room.unasked(&simulator, &[&flags[..], &["-n"]].concat()).output().unwrap());
+    room.roster("users.csv", 2);
+    preview().expect(0);
+    room.roster("users.csv", 3);
+    preview().expect(0);
+    assert_eq!(room.table("out.csv").rows.len(), 3);
+    room.roster("users.csv", 4);
+    room.reset(&simulator, &flags).expect(0);
+    // Results are no preview: another batch never takes their place.
+    room.roster("users.csv", 5);
+    let fresh = [&flags[..], &["--batch", "other"]].concat();
+    room.reset(&simulator, &fresh).expect(2).says("was not written by this batch");
+    assert_eq!(room.table("out.csv").count("succeeded"), 4);
 }

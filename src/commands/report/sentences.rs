@@ -101,7 +101,15 @@ pub(super) fn open(batch: &BatchStatus) -> Vec<String> {
     if let Some(handover) = batch.handover.as_ref().filter(|handover| handover.waiting > 0) {
         open.push(format!("{} still to be handed the password.", are(handover.waiting)));
     }
-    if !closed && counts.succeeded > 0 {
+    if !closed && batch.undelivered > 0 {
+        open.push(format!(
+            "{} in no file yet; the same command again writes them.",
+            match batch.undelivered {
+                1 => "1 password stands".to_owned(),
+                many => format!("{many} passwords stand"),
+            }
+        ));
+    } else if !closed && counts.succeeded > 0 {
         open.push(format!(
             "The ledger still holds sealed passwords; `finspace-reset close {}` erases them.",
             batch.batch

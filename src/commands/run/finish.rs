@@ -17,7 +17,7 @@ use crate::engine::plan::PlanError;
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::publish;
 use crate::engine::results::{PublishError, Table};
-use crate::model::{Counts, Millis, shell_word};
+use crate::model::{Counts, Millis, Target, shell_word};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
 use crate::ui::Printer;
@@ -104,7 +104,10 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
         signed_in,
     };
     let mut summary = Summary {
-        stopped: stop.reason(),
+        stopped: stop.reason().map(|why| match stop {
+            StopReason::EndpointDown(_) if job.target.has_ended() => format!("{why}; {}", Target::ENDED),
+            _ => why,
+        }),
         output: is_published.then(|| job.output_name()),
         opening: (is_published && counts.succeeded > 0).then(|| opening(job)).flatten(),
         tally,

@@ -162,11 +162,11 @@ impl Job {
         Selection { excluded: &self.excluded, people: self.people.as_ref() }
     }
 
-    /// Tells whose a file is: this batch's, or for a rehearsal any rehearsal's.
+    /// Tells whose a file is: this batch's, a preview of any, or for a rehearsal any rehearsal's.
     pub(crate) fn whose(&self, ledger: Option<&Ledger>, digest: &str) -> Whose {
         let written = ledger.and_then(|ledger| ledger.whose(digest).ok()).unwrap_or(Whose::Foreign);
         let known = || {
-            self.state.previews(&self.batch).iter().any(|preview| preview == digest)
+            self.state.previews().iter().any(|preview| preview == digest)
                 || self.settings.service.simulate && simulate::wrote(&self.state, digest)
         };
         if written == Whose::Foreign && known() { Whose::Ours } else { written }
@@ -188,9 +188,10 @@ impl Job {
             },
             readers: self.encryption.as_ref().map(|to| to.readers().join("\n")).unwrap_or_default(),
             flags: format!(
-                "check users {}, superusers {}, environment {environment}{}",
+                "check users {}, superusers {}, limit {}, environment {environment}{}",
                 sending.check_users,
                 sending.include_superusers,
+                sending.limit.unwrap_or(0),
                 if sending.sign_out { ", sign out" } else { "" }
             ),
             progress: self.progress(plan),
@@ -200,11 +201,10 @@ impl Job {
     /// Returns where the users stand: here, and in the batches that reset them before.
     fn progress(&self, plan: &Plan) -> String {
         let counts = serde_json::to_string(&plan.counts).unwrap_or_default();
-        let limit = self.settings.sending.limit.unwrap_or(0);
         let elsewhere = self.elsewhere.iter().map(|overlap| format!(", {} by {}", overlap.users, overlap.batch));
         // Who is who may change between a preview and its run.
         let people = self.people.as_ref().map_or_else(String::new, |_| format!(", {}", plan.import_key));
-        format!("{counts}, limit {limit}{}{people}", elsewhere.collect::<String>())
+        format!("{counts}{}{people}", elsewhere.collect::<String>())
     }
 
     /// Returns the name of a plan of this job.

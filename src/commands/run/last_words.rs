@@ -30,7 +30,7 @@ enum Phase {
 #[derive(Clone)]
 pub(super) struct LastWords {
     phase: Arc<Mutex<Phase>>,
-    in_flight: Arc<AtomicU64>,
+    claimed: Arc<AtomicU64>,
     reset: Arc<AtomicU64>,
     patience: Option<Duration>,
     announced: bool,
@@ -40,7 +40,7 @@ impl LastWords {
     /// Sets the last words of a run that begins.
     pub(super) fn prepare(shutdown: &Shutdown, printer: &Printer, summary: Option<PathBuf>) -> Self {
         let phase = Arc::new(Mutex::new(Phase::Preparing));
-        let words = Self { phase, in_flight: Arc::default(), reset: Arc::default(), patience: None, announced: false };
+        let words = Self { phase, claimed: Arc::default(), reset: Arc::default(), patience: None, announced: false };
         let (at, printer) = (words.clone(), printer.clone());
         shutdown.on_leave(move |signal| {
             let text = at.text(signal);
@@ -69,7 +69,7 @@ impl LastWords {
 
     /// Takes note of how far sending has come, and announces an orderly end once.
     pub(super) fn keep(&mut self, tally: &Tally, asked: Option<Signal>, printer: &Printer) {
-        self.in_flight.store(tally.in_flight, Ordering::Relaxed);
+        self.claimed.store(tally.claimed, Ordering::Relaxed);
         self.reset.store(tally.reset, Ordering::Relaxed);
         if asked.is_some() && tally.in_flight > 0 && !self.announced {
             self.announced = true;
@@ -88,7 +88,7 @@ impl LastWords {
             Phase::Preparing => format!("{how}; nothing was sent"),
             Phase::Sending(batch) => format!(
                 "{how} without waiting: {} may have been reset without an answer, and {} of this run are in no file yet; run the same command again to settle and write them (`finspace-reset status {batch}` shows them)",
-                counted(self.in_flight.load(Ordering::Relaxed), "user"),
+                counted(self.claimed.load(Ordering::Relaxed), "user"),
                 counted(self.reset.load(Ordering::Relaxed), "new password"),
             ),
             Phase::Publishing(batch) => format!(

@@ -20,7 +20,7 @@ use crate::engine::ledger::{Ledger, LedgerPaths};
 use crate::engine::plan::{self, Plan, PlanError};
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError};
-use crate::model::{Millis, visible_path};
+use crate::model::{Millis, Target, visible_path};
 use crate::service::AnyService;
 use crate::ui::Printer;
 
@@ -54,6 +54,9 @@ async fn identity(job: &Job) -> Result<String, Error> {
 /// Something that the run needs is missing or wrong; nothing was sent.
 pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<Ready, Error> {
     let mut job = Job::new(settings, printer).await?;
+    if job.target.has_ended() {
+        printer.warning(Target::ENDED);
+    }
     let lock = job.reserve()?;
     let paths = LedgerPaths::new(job.state.folder(), &job.batch);
     let ledger = job.ledger(&paths, printer)?;

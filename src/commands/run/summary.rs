@@ -268,7 +268,9 @@ impl Summary {
             lines.push(format!("reset again: {reset_again} (an answer was lost and its token had expired)"));
         }
         lines.extend(remarks(&self.elsewhere));
-        if self.tally.requests > 0 {
+        if self.tally.requests == 0 {
+            lines.push("this run sent no reset".into());
+        } else {
             let mut line = format!("{} in {}", counted(self.tally.requests, "request"), human(self.tally.sending));
             // One request has no pace.
             if self.tally.requests > 1 {

@@ -325,6 +325,7 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
         let tally = &mut self.recorder.tally;
         tally.rate_found = self.pacer.found();
         tally.in_flight = self.flying.len() as u64;
+        tally.claimed = (self.flying.len() + self.fresh.len() + self.retries.len() + self.open.len()) as u64;
         tally.pause = match (&self.stop, self.retries.peek()) {
             (None, Some(waiting)) if self.flying.is_empty() => {
                 let left = waiting.due.saturating_duration_since(now());

@@ -177,12 +177,18 @@ impl StateDir {
         Err(StateError::Busy { batch: batch.to_string(), holder: "somebody who removes its lock".into() })
     }
 
-    /// The digests of the previews written for a batch.
+    /// Returns the digests of the previews written for any batch: a preview holds
+    /// no password, and a mended roster is another batch.
     #[must_use]
-    pub(crate) fn previews(&self, batch: &BatchName) -> Vec<String> {
+    pub(crate) fn previews(&self) -> Vec<String> {
         let mut text = String::new();
-        if let Ok(mut file) = files::open_own(&self.preview_file(batch), File::options().read(true)) {
-            let _ = file.read_to_string(&mut text);
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "preview")
+                && let Ok(mut file) = files::open_own(&path, File::options().read(true))
+            {
+                let _ = file.read_to_string(&mut text);
+            }
         }
         text.lines().map(str::to_owned).collect()
     }
