@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -29,8 +29,8 @@ pub(crate) struct Troubles {
     pub lose_answer: f64,
     /// No answer comes back, and the request is carried out later.
     pub late: f64,
-    /// `TooManyRequestsException`, not carried out.
-    pub throttle: f64,
+    /// Requests in each second beyond these are `TooManyRequestsException`, not carried out; 0 is no end.
+    pub most_a_second: usize,
     /// Whether a user's latest passwords may not come again.
     pub history: bool,
 }
@@ -45,6 +45,7 @@ struct Line {
     upstream: String,
     troubles: Troubles,
     state: Mutex<State>,
+    started: Instant,
     /// Held while a request is carried out.
     carrying: Mutex<HashMap<String, Vec<String>>>,
 }
@@ -52,6 +53,8 @@ struct Line {
 struct State {
     rng: StdRng,
     seen: usize,
+    /// The second that is counted, and the requests in it.
+    second: (u64, usize),
     met: Met,
     on_the_way: usize,
 }
@@ -79,9 +82,15 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let rng = StdRng::seed_from_u64(seed);
-        let state = State { rng, seen: 0, met: Met::default(), on_the_way: 0 };
+        let state = State { rng, seen: 0, second: (0, 0), met: Met::default(), on_the_way: 0 };
         let upstream = upstream.to_owned();
-        let line = Arc::new(Line { upstream, troubles, state: Mutex::new(state), carrying: Mutex::default() });
+        let line = Arc::new(Line {
+            upstream,
+            troubles,
+            state: Mutex::new(state),
+            started: Instant::now(),
+            carrying: Mutex::default(),
+        });
         let shared = line.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -147,8 +156,14 @@ impl Line {
 
     fn fate(&self) -> Fate {
         let state = &mut *self.state.lock().unwrap();
-        let Troubles { lose_request, lose_answer, late, throttle, .. } = self.troubles;
+        let Troubles { lose_request, lose_answer, late, most_a_second, .. } = self.troubles;
         state.seen += 1;
+        let second = self.started.elapsed().as_secs();
+        state.second = (second, if state.second.0 == second { state.second.1 + 1 } else { 1 });
+        if most_a_second > 0 && state.second.1 > most_a_second {
+            state.met.throttled += 1;
+            return Fate::Throttle;
+        }
         let mut left: f64 = state.rng.random();
         let mut meets = |share: f64| {
             left -= share;
@@ -164,9 +179,6 @@ impl Line {
             state.met.late += 1;
             state.on_the_way += 1;
             Fate::Late(LATEST.mul_f64(state.rng.random()))
-        } else if meets(throttle) {
-            state.met.throttled += 1;
-            Fate::Throttle
         } else {
             Fate::Pass
         }
