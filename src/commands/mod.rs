@@ -90,7 +90,7 @@ pub(crate) enum Command {
 pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
     process::harden();
     let cli = match awscli::plain_words::<Cli>(words.collect()) {
-        Ok(words) => match parse(words) {
+        Ok(words) => match parse(&words) {
             Ok(cli) => cli,
             Err(code) => return code,
         },
@@ -116,7 +116,7 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// Reads a command line. Where machines read standard error, its fault is an
 /// object like every other line.
-fn parse(words: Vec<OsString>) -> Result<Cli, ExitCode> {
+fn parse(words: &[OsString]) -> Result<Cli, ExitCode> {
     let wants_json = words.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json")
         || words.iter().any(|word| word == "--log-format=json");
     let subcommand = words.get(1).and_then(|word| word.to_str()).unwrap_or_default().to_owned();
@@ -125,12 +125,16 @@ fn parse(words: Vec<OsString>) -> Result<Cli, ExitCode> {
             Some(command) => misuse::advise(error, command),
             None => error,
         };
+        let text = error.render().to_string();
+        let fault = text.trim().trim_start_matches("error: ");
+        if subcommand == "run" && error.use_stderr() {
+            run::tell_unread(words, fault);
+        }
         if !wants_json || !error.use_stderr() {
             error.exit();
         }
         let printer = Printer::new(false, true);
-        let text = error.render().to_string();
-        printer.error(text.trim().trim_start_matches("error: "));
+        printer.error(fault);
         ExitCode::from(Exit::Unusable.code())
     })
 }

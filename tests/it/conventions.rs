@@ -238,3 +238,26 @@ fn colours_come_only_where_they_are_wanted() {
     assert!(!shown("NO_COLOR", "1"));
     assert!(!shown("CLICOLOR", "0"));
 }
+
+#[test]
+fn a_command_line_that_can_not_be_read_has_a_summary_too() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    room.roster("users.csv", 1);
+    room.reset(&simulator, &["users.csv", "-o", "out.csv", "--summary", "run.json"]).expect(0);
+    for flags in [&["--summary", "run.json", "--deadline", "soon"][..], &["--no-such-flag", "--summary=run.json"]] {
+        room.reset(&simulator, &[&["users.csv", "-o", "out.csv"], flags].concat()).expect(2);
+        let told: serde_json::Value = serde_json::from_str(&room.read("run.json")).unwrap();
+        assert_eq!(told["exit_code"], 2, "{told}");
+        assert!(
+            told["error"]
+                .as_str()
+                .unwrap()
+                .contains(flags.iter().find(|flag| flag.contains("--no") || flag.contains("soon")).unwrap()),
+            "{told}"
+        );
+    }
+    // A file of somebody else's is not replaced for it.
+    room.write("notes.json", "mine");
+    room.reset(&simulator, &["users.csv", "-o", "out.csv", "--summary", "notes.json", "--rate", "x"]).expect(2);
+    assert_eq!(room.read("notes.json"), "mine");
+}

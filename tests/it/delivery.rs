@@ -447,3 +447,18 @@ fn status_lists_the_users_that_stand_so_as_a_roster() {
     assert!(users(&done) > 0 && users(&unknown) > 0);
     room.run(&["status", "b", "--list", "nonsense", STATE[0], STATE[1]]).expect(2);
 }
+
+#[test]
+fn a_file_that_holds_something_else_holds_no_password() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    room.write("users.csv", "user_id\nann\nmissing-1\n");
+    room.reset(&simulator, &["users.csv", "-o", "out.csv", "--batch", "b"]).expect(1);
+    let written = room.read("out.csv");
+    let close = || room.run(&["close", "b", "--yes", "--state-dir", "state"]);
+    for other in ["vm\n", &written[..written.len() / 2], &written.replace("succeeded", "succeeded ")] {
+        room.write("out.csv", other);
+        close().expect(2).says("1 temporary passwords of batch b stand in no file").says("holds something else");
+    }
+    room.write("out.csv", &written);
+    close().expect(0);
+}

@@ -188,11 +188,12 @@ impl Job {
             },
             readers: self.encryption.as_ref().map(|to| to.readers().join("\n")).unwrap_or_default(),
             flags: format!(
-                "check users {}, superusers {}, limit {}, environment {environment}{}",
+                "check users {}, superusers {}, environment {environment}{}{}{}",
                 sending.check_users,
                 sending.include_superusers,
-                sending.limit.unwrap_or(0),
-                if sending.sign_out { ", sign out" } else { "" }
+                if sending.sign_out { ", sign out" } else { "" },
+                if self.settings.close { ", close" } else { "" },
+                if self.settings.service.connection.no_verify_ssl { ", any certificate" } else { "" },
             ),
             progress: self.progress(plan),
         }
@@ -204,7 +205,8 @@ impl Job {
         let elsewhere = self.elsewhere.iter().map(|overlap| format!(", {} by {}", overlap.users, overlap.batch));
         // Who is who may change between a preview and its run.
         let people = self.people.as_ref().map_or_else(String::new, |_| format!(", {}", plan.import_key));
-        format!("{counts}{}{people}", elsewhere.collect::<String>())
+        let limit = self.settings.sending.limit.unwrap_or(0);
+        format!("{counts}, limit {limit}{}{people}", elsewhere.collect::<String>())
     }
 
     /// Returns the name of a plan of this job.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::summary;
+use crate::commands::exit::Exit;
 use crate::model::{BatchName, Tally};
 use crate::process::signals::{Shutdown, Signal};
 use crate::ui::Printer;
@@ -45,7 +46,7 @@ impl LastWords {
         shutdown.on_leave(move |signal| {
             let text = at.text(signal);
             if let Some(file) = summary {
-                let _ = summary::write_interrupted(&file, signal, &text);
+                let _ = summary::write_end(&file, Exit::Signalled(signal), &text);
             }
             printer.error(text);
         });

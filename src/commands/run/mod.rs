@@ -28,7 +28,9 @@ mod summary;
 #[cfg(feature = "cognito")]
 mod who;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::path::Path;
 
 pub(crate) use self::args::RunArgs;
 use self::last_words::LastWords;
@@ -47,11 +49,22 @@ pub(crate) async fn run(args: RunArgs, printer: &Printer) -> Result<Exit, Error>
     let summary = args.summary.clone();
     let done = Box::pin(carry_out(args, printer)).await;
     if let (Err(error), Some(file)) = (&done, summary)
-        && let Err(unwritten) = summary::write_refusal(&file, error)
+        && let Err(unwritten) = summary::write_end(&file, error.exit(), &error.to_string())
     {
         printer.error(unwritten.to_string());
     }
     done
+}
+
+/// Writes the summary of a run whose command line could not be read: the one of
+/// last night would say that all is well.
+pub(crate) fn tell_unread(words: &[OsString], fault: &str) {
+    let flag = words.iter().rposition(|word| word == "--summary").and_then(|at| words.get(at + 1).cloned());
+    let joined = || words.iter().rev().find_map(|word| Some(word.to_str()?.strip_prefix("--summary=")?.into()));
+    if let Some(file) = flag.or_else(joined) {
+        // The fault itself is told; a place that can't take it has none to add.
+        let _ = summary::write_end(Path::new(&file), Exit::Unusable, fault);
+    }
 }
 
 async fn carry_out(args: RunArgs, printer: &Printer) -> Result<Exit, Error> {

@@ -20,7 +20,6 @@ use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError};
 use crate::engine::roster::ListReport;
 use crate::model::{Counts, Millis, Tally};
-use crate::process::signals::Signal;
 use crate::service::PoolWords;
 use crate::ui::format::{counted, human, pace};
 
@@ -337,28 +336,11 @@ fn unknown_can_wait(doubt: &Doubt) -> bool {
     doubt.can_settle > 0
 }
 
-/// Writes the summary of a run that was refused before anything was sent.
+/// Writes the summary of a run that ended before it had any counts.
 ///
 /// # Errors
 /// It can't be written.
-pub(super) fn write_refusal(path: &Path, error: &Error) -> Result<(), Error> {
-    let exit = error.exit();
-    let json = serde_json::json!({
-        "schema": SCHEMA,
-        "exit_code": exit.code(),
-        "meaning": exit.meaning(),
-        "error": error.to_string(),
-        "ended_at": Millis::now().to_string(),
-    });
-    write(path, &json)
-}
-
-/// Writes the summary of a run that a signal ended at once.
-///
-/// # Errors
-/// It can't be written.
-pub(super) fn write_interrupted(path: &Path, signal: Signal, text: &str) -> Result<(), Error> {
-    let exit = Exit::Signalled(signal);
+pub(super) fn write_end(path: &Path, exit: Exit, text: &str) -> Result<(), Error> {
     let json = serde_json::json!({
         "schema": SCHEMA,
         "exit_code": exit.code(),

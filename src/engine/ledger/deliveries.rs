@@ -128,26 +128,26 @@ impl Ledger {
     /// # Errors
     /// The ledger can't be read.
     pub(crate) fn undelivered(&self) -> Result<Option<Undelivered>, LedgerError> {
-        self.undelivered_where(|_| true)
+        self.undelivered_where(|_, _| true)
     }
 
     /// Passwords that stand in no file now: never written to one, or to one that
-    /// is no longer in its place.
+    /// is no longer in its place as it was written.
     ///
     /// # Errors
     /// The ledger can't be read.
     pub(crate) fn standing_nowhere(&self) -> Result<Option<Undelivered>, LedgerError> {
-        self.undelivered_where(|path| {
+        self.undelivered_where(|path, digest| {
             // Where standard output went is not known: it was a file, and synced.
-            path == Path::new("-") || std::fs::metadata(path).is_ok_and(|data| data.is_file() && data.len() > 0)
+            path == Path::new("-") || is_as_written(path, digest)
         })
     }
 
-    fn undelivered_where(&self, stands: impl Fn(&Path) -> bool) -> Result<Option<Undelivered>, LedgerError> {
+    fn undelivered_where(&self, stands: impl Fn(&Path, &str) -> bool) -> Result<Option<Undelivered>, LedgerError> {
         let mut delivered = UserSet::default();
         let mut gone = Vec::new();
-        for (path, users) in self.delivered_files()? {
-            if stands(&path) {
+        for (path, digest, users) in self.delivered_files()? {
+            if stands(&path, &digest) {
                 delivered.extend(&users.0);
             } else if !gone.contains(&path) {
                 gone.push(path);
@@ -161,15 +161,15 @@ impl Ledger {
         Ok((users > 0).then_some(Undelivered { users, gone }))
     }
 
-    /// Every file that holds passwords, and whose. Of a ledger that an older
+    /// Every file that holds passwords, its digest, and whose. Of a ledger that an older
     /// program left, the file that stands as it was published holds all of them.
-    pub(super) fn delivered_files(&self) -> Result<Vec<(PathBuf, UserSet)>, LedgerError> {
+    pub(super) fn delivered_files(&self) -> Result<Vec<(PathBuf, String, UserSet)>, LedgerError> {
         let mut files = Vec::new();
         let table = self.deliveries_table()?;
         self.each(
-            &format!("SELECT p.path, d.users FROM {table} d JOIN publications p ON p.digest = d.digest ORDER BY p.at"),
+            &format!("SELECT p.path, d.digest, d.users FROM {table} d JOIN publications p ON p.digest = d.digest ORDER BY p.at"),
             |row| {
-                files.push((PathBuf::from(row.get::<_, String>(0)?), UserSet(row.get(1)?)));
+                files.push((PathBuf::from(row.get::<_, String>(0)?), row.get(1)?, UserSet(row.get(2)?)));
                 Ok(())
             },
         )?;
@@ -179,11 +179,10 @@ impl Ledger {
         Ok(files)
     }
 
-    fn published_by_an_older_program(&self) -> Result<Option<(PathBuf, UserSet)>, LedgerError> {
+    fn published_by_an_older_program(&self) -> Result<Option<(PathBuf, String, UserSet)>, LedgerError> {
         let Some(last) = self.publications()?.into_iter().find(|file| file.path != "-") else { return Ok(None) };
         let path = PathBuf::from(&last.path);
-        let stands = std::fs::File::open(&path).and_then(files::digest).is_ok_and(|digest| hex(digest) == last.digest);
-        if !stands {
+        if !is_as_written(&path, &last.digest) {
             return Ok(None);
         }
         let mut users = UserSet::default();
@@ -195,7 +194,7 @@ impl Ledger {
                 Ok(())
             },
         )?;
-        Ok(Some((path, users)))
+        Ok(Some((path, last.digest, users)))
     }
 
     /// The table of deliveries; an empty one where a ledger that is only read has none.
@@ -207,6 +206,12 @@ impl Ledger {
         })?;
         Ok(if there { "deliveries" } else { "(SELECT '' digest, x'' users, 0 sole WHERE 0)" })
     }
+}
+
+/// Returns true if a file stands as it was written, byte for byte.
+fn is_as_written(path: &Path, digest: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|data| data.is_file())
+        && std::fs::File::open(path).and_then(files::digest).is_ok_and(|found| hex(found) == digest)
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ pub(crate) enum LedgerError {
 fn gone(files: &[PathBuf]) -> String {
     match files.last() {
         None => String::new(),
-        Some(path) => format!(" ({} is no longer where it was written)", path.display()),
+        Some(path) => format!(" ({} is no longer where it was written, or holds something else)", path.display()),
     }
 }
 

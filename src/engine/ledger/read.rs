@@ -381,7 +381,7 @@ fn is_in_flight(in_flight: &HashMap<UserNumber, Millis>, user: Option<UserNumber
 /// Resets from before the batch was last closed, and the file with their passwords.
 struct Earlier {
     seq: i64,
-    files: Vec<(PathBuf, UserSet)>,
+    files: Vec<(PathBuf, String, UserSet)>,
 }
 
 impl Earlier {
@@ -394,8 +394,8 @@ impl Earlier {
         let Some(number) = row.number.filter(|_| seq > 0 && seq <= self.seq) else { return };
         row.standing.earlier = true;
         if row.status() == RowStatus::Earlier {
-            let file = self.files.iter().rev().find(|(_, users)| users.contains(number));
-            let place = file.map_or_else(|| "the file of that run".into(), |(path, _)| path.display().to_string());
+            let file = self.files.iter().rev().find(|(_, _, users)| users.contains(number));
+            let place = file.map_or_else(|| "the file of that run".into(), |(path, ..)| path.display().to_string());
             row.error_message = Some(format!("reset by an earlier run of this batch; the password went to {place}"));
         }
     }
