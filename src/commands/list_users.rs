@@ -3,7 +3,6 @@
 //! Invariant: the file has the same columns whatever was asked for, and appears
 //! whole or not at all.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
@@ -12,23 +11,19 @@ use futures::future::LocalBoxFuture;
 use super::args::{AwsArgs, PoolArgs, connection, date};
 #[cfg(feature = "cognito")]
 use super::list_pool_users;
-
+use super::listing::{List, Listed, list};
 use crate::commands::environment;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
-use crate::commands::output::deliver;
-use crate::engine::dispatch::ask::{Inquiry, ask};
-use crate::engine::dispatch::limits::{Bounds, THROTTLE_PATIENCE};
-use crate::engine::dispatch::pacer::{Pacer, Rate};
+use crate::engine::dispatch::pacer::Rate;
+use crate::engine::people::Pages;
 use crate::engine::results::ownership::Replaces;
-use crate::engine::results::{self, Destination, PublishError};
+use crate::engine::results::{self, Destination};
 use crate::model::Millis;
 use crate::service::finspace::{self, Client, Page, UserFacts};
 use crate::service::{Failure, Service, ServiceFacts};
 use crate::ui::Printer;
 
-/// A page is asked for this often.
-const ATTEMPTS: u32 = 8;
 /// More pages than this are no list: a million users have ten thousand.
 const PAGES: u32 = 100_000;
 
@@ -77,75 +72,31 @@ pub(super) async fn run(args: ListUsersArgs, printer: &Printer) -> Result<Exit, 
     }
     let (client, _) = finspace::connect(&options, 1).await?;
     client.connection().identity().await?;
-    let columns = client.facts().user_columns;
-    let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(columns).map_err(failed)?;
-    let mut list = List { client, args, table, next: Some(Place::Start), seen: HashSet::new(), pages: 0, count: 0 };
-    let bounds =
-        Bounds { concurrency: 1, max_attempts: ATTEMPTS, deadline: None, throttle_patience: THROTTLE_PATIENCE };
-    let stop = ask(&mut list, Pacer::start(Rate::Unlimited), &bounds, &mut |_| {}).await?;
-    if let Some(why) = stop.reason() {
-        return Err(Error::List(why));
-    }
-    let List { table, count, .. } = list;
-    let bytes = table.into_inner().map_err(|error| PublishError::Write("the list".into(), error.into_error()))?;
-    deliver(&output, |file, failed| file.write_all(&bytes).map_err(failed))?;
-    if output.as_os_str() != "-" {
-        printer.note(format!("{count} users: {}", output.display()));
-    }
-    Ok(Exit::Success)
+    list(Users { client, args }, (Rate::Unlimited, Pages::up_to(PAGES)), &output, printer).await
 }
 
-fn failed(error: csv::Error) -> Error {
-    PublishError::Write("the list".into(), error.into()).into()
-}
-
-/// The beginning of a page.
-enum Place {
-    Start,
-    Page(String),
-}
-
-/// A list of users on its way, page by page.
-struct List {
+/// FinSpace's users, as far as they are wanted.
+struct Users {
     client: Client,
     args: ListUsersArgs,
-    table: csv::Writer<Vec<u8>>,
-    /// The page to ask for next.
-    next: Option<Place>,
-    /// The pages that were asked for: one that comes again would never end.
-    seen: HashSet<String>,
-    pages: u32,
-    count: u64,
 }
 
-impl Inquiry for List {
-    type Question = Place;
-    type Answer = Page;
-    type Error = Error;
+impl Listed for Users {
+    type Page = Page;
 
     fn facts(&self) -> ServiceFacts {
         self.client.facts()
     }
 
-    fn next(&mut self) -> Result<Option<Place>, Error> {
-        Ok(self.next.take())
-    }
-
-    fn put(&self, place: &Place) -> LocalBoxFuture<'static, Result<Page, Failure>> {
+    fn page(&self, token: Option<String>) -> LocalBoxFuture<'static, Result<Page, Failure>> {
         let (client, group) = (self.client.clone(), self.args.permission_group.clone());
-        let page = match place {
-            Place::Start => None,
-            Place::Page(token) => Some(token.clone()),
-        };
-        Box::pin(async move { client.users(group.as_deref(), page).await })
+        Box::pin(async move { client.users(group.as_deref(), token).await })
     }
 
-    fn answered(&mut self, _: Place, answer: Result<Page, Failure>) -> Result<(), Error> {
-        let page = answer.map_err(|failure| Error::List(failure.to_string()))?;
+    fn write(&self, page: Page, list: &mut List) -> csv::Result<Option<String>> {
         for user in page.users.iter().filter(|user| wanted(user, &self.args)) {
             let last_login = user.last_login.map(|at| Millis(at).to_string()).unwrap_or_default();
-            let cells = [
+            list.add([
                 &user.user_id,
                 &user.email_address,
                 &user.first_name,
@@ -154,20 +105,9 @@ impl Inquiry for List {
                 &user.kind,
                 &user.api_access,
                 &last_login,
-            ];
-            self.table.write_record(cells).map_err(failed)?;
-            self.count += 1;
+            ])?;
         }
-        self.pages += 1;
-        if let Some(next) = &page.next
-            && (!self.seen.insert(next.clone()) || self.pages >= PAGES)
-        {
-            let text =
-                format!("after {} pages the service still points to another, or to one it gave before", self.pages);
-            return Err(Error::List(text));
-        }
-        self.next = page.next.map(Place::Page);
-        Ok(())
+        Ok(page.next)
     }
 }
 

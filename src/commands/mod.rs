@@ -29,6 +29,7 @@ mod keygen;
 #[cfg(feature = "cognito")]
 mod list_pool_users;
 mod list_users;
+mod listing;
 mod man;
 mod misuse;
 mod output;

@@ -36,13 +36,26 @@ impl Place {
 }
 
 /// The pages that were asked for, some bytes each.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pages {
     seen: HashSet<[u8; 8]>,
     count: u32,
+    most: u32,
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self::up_to(MOST)
+    }
 }
 
 impl Pages {
+    /// A list of at most so many pages.
+    #[must_use]
+    pub(crate) fn up_to(most: u32) -> Self {
+        Self { seen: HashSet::new(), count: 0, most }
+    }
+
     /// Takes note of a page that came, and of the one that it points to.
     ///
     /// # Errors
@@ -52,7 +65,7 @@ impl Pages {
         if let Some(token) = &next {
             let digest = digest_of(&[token.as_bytes()]);
             let is_new = self.seen.insert(std::array::from_fn(|at| digest[at]));
-            if !is_new || self.count >= MOST {
+            if !is_new || self.count >= self.most {
                 return Err(PagesError(self.count));
             }
         }
