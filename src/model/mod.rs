@@ -55,6 +55,13 @@ impl Millis {
     }
 }
 
+/// As people and files have it: a text.
+impl serde::Serialize for Millis {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl fmt::Display for Millis {
     /// RFC 3339 in UTC with milliseconds, as the output file has it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

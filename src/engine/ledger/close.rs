@@ -142,12 +142,7 @@ impl Ledger {
     /// The ledger can't be read.
     pub(crate) fn clock_doubt(&self) -> Result<Option<String>, LedgerError> {
         let now = Millis::now();
-        let newest = self.one_time(
-            "SELECT max(at) FROM (SELECT max(started_at) at FROM runs UNION ALL SELECT max(ended_at) FROM runs
-             UNION ALL SELECT max(at) FROM publications UNION ALL SELECT max(at) FROM claims
-             UNION ALL SELECT max(at) FROM paces)",
-        )?;
-        let Some(newest) = newest else { return Ok(None) };
+        let Some(newest) = self.newest_record()? else { return Ok(None) };
         // A closed batch may rest for ever.
         let ahead = now > newest.plus(AHEAD) && self.closed_at()?.is_none();
         let wrong = ahead || now.plus(BEHIND) < newest;
@@ -201,6 +196,16 @@ impl Ledger {
     /// The number up to which successes are those of before the last closing.
     pub(super) fn earlier_seq(&self) -> Result<i64, LedgerError> {
         Ok(self.get("earlier_seq")?.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
+    /// Returns the time of the newest record. Nothing is younger than the newest
+    /// of these, which are quickly asked.
+    pub(super) fn newest_record(&self) -> Result<Option<Millis>, LedgerError> {
+        self.one_time(
+            "SELECT max(at) FROM (SELECT max(started_at) at FROM runs UNION ALL SELECT max(ended_at) FROM runs
+             UNION ALL SELECT max(at) FROM publications UNION ALL SELECT max(at) FROM claims
+             UNION ALL SELECT max(at) FROM paces)",
+        )
     }
 
     fn one_time(&self, sql: &str) -> Result<Option<Millis>, LedgerError> {

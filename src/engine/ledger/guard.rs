@@ -7,7 +7,7 @@
 //! walked side by side.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::state_dir::{StateDir, StateError};
@@ -71,13 +71,8 @@ pub(crate) struct Overlap {
     #[serde(skip)]
     pub example: String,
     /// The time of the last of these resets.
-    #[serde(rename = "last_at", serialize_with = "as_text")]
+    #[serde(rename = "last_at")]
     pub latest: Millis,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn as_text<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
 }
 
 impl Overlap {
@@ -197,15 +192,7 @@ impl Ledger {
 
     /// Returns true if anything happened in this batch since then.
     fn is_used_since(&self, since: Millis) -> Result<bool, LedgerError> {
-        // Nothing is younger than the newest of these, which are quickly asked.
-        let newest = self.db.query_row(
-            "SELECT max(at) FROM (SELECT max(started_at) at FROM runs UNION ALL SELECT max(ended_at) FROM runs
-             UNION ALL SELECT max(at) FROM paces UNION ALL SELECT max(at) FROM claims
-             UNION ALL SELECT max(at) FROM publications)",
-            [],
-            |row| row.get::<_, Option<i64>>(0),
-        );
-        Ok(newest.map_err(|error| self.error(error))?.is_some_and(|at| Millis(at) >= since))
+        Ok(self.newest_record()?.is_some_and(|at| at >= since))
     }
 
     /// Returns the users of the roll whom this batch has reset since then, or may
