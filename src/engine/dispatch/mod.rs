@@ -325,7 +325,8 @@ impl<S: Service, B: Book, C: Clock + Clone> Dispatcher<'_, S, B, C> {
         let tally = &mut self.recorder.tally;
         tally.rate_found = self.pacer.found();
         tally.in_flight = self.flying.len() as u64;
-        tally.claimed = (self.flying.len() + self.fresh.len() + self.retries.len() + self.open.len()) as u64;
+        let waiting = self.fresh.len() + self.retries.len() + self.replacing.len() + self.open.len();
+        tally.claimed = (self.flying.len() + waiting) as u64;
         tally.pause = match (&self.stop, self.retries.peek()) {
             (None, Some(waiting)) if self.flying.is_empty() => {
                 let left = waiting.due.saturating_duration_since(now());
