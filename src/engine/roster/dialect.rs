@@ -83,9 +83,7 @@ impl Dialect {
     /// have none.
     pub(super) fn repeats_header(&self, id: &str) -> bool {
         let names_a_column = || COLUMN_WORDS.iter().any(|word| reads_as(id, word));
-        reads_as(id, &self.id_header)
-            || self.ids.headers().iter().any(|word| reads_as(id, word))
-            || !self.has_header && names_a_column()
+        reads_as(id, &self.id_header) || names_ids(self.ids, id) || !self.has_header && names_a_column()
     }
 
     /// A digest of all that makes the rows what they are: the text, and the way
@@ -125,8 +123,7 @@ pub(super) fn find(source: &Source, options: &Options, role: Role) -> Result<Dia
         return Err(InputError::new(source.name(), "is empty".into(), role.remedies().empty));
     };
     let first: Vec<String> = records.text.iter().map(str::to_owned).collect();
-    let names_the_ids = |name: &str| options.ids.headers().iter().any(|word| reads_as(name, word));
-    let bare = role == Role::ExcludeList && first.len() == 1 && !names_the_ids(&first[0]);
+    let bare = role == Role::ExcludeList && first.len() == 1 && !names_ids(options.ids, &first[0]);
     let named = options.id_column.as_deref().is_some_and(|name| bare && reads_as(&first[0], &plain(name)));
     if options.no_headers || bare && !named {
         let id_index = numbered_column(source, options, first.len())?;
@@ -201,10 +198,7 @@ fn named_column(
             let loose = || matching(&|name| reads_as(name, &wanted));
             (if exact.is_empty() { loose() } else { exact }, quoted_cell(typed))
         }
-        None => {
-            let names_the_ids = |name: &str| options.ids.headers().iter().any(|word| reads_as(name, word));
-            (matching(&names_the_ids), options.ids.column().into())
-        }
+        None => (matching(&|name| names_ids(options.ids, name)), options.ids.column().into()),
     };
     match (found.as_slice(), &options.id_column) {
         ([only], _) => Ok(*only),
@@ -265,6 +259,11 @@ pub(crate) fn reads_as(name: &str, plain: &str) -> bool {
         (Some(one), Some(other)) if one != other => false,
         _ => letters(name).eq(plain.chars()),
     }
+}
+
+/// Returns true if a header names the column of user IDs by itself.
+fn names_ids(ids: IdForm, header: &str) -> bool {
+    ids.headers().iter().any(|word| reads_as(header, word))
 }
 
 fn letters(name: &str) -> impl Iterator<Item = char> {
