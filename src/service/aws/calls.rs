@@ -51,7 +51,8 @@ impl Connection {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let generation = self.signer().await?;
-        let answer = self.within(call, own).await;
+        let answer = self.within(call).await;
+        let answer = answer.and_then(|answer| answer.map_err(|error| Failure::from_sdk(&error, own)));
         if let (Err(Failure { cause: Cause::Expired, .. }), Some(credentials)) = (&answer, self.credentials()) {
             credentials.forget(generation);
         }
@@ -66,22 +67,11 @@ impl Connection {
         Ok(credentials.generation())
     }
 
-    /// Waits for a call no longer than the read time-out.
-    async fn within<T, E>(
-        &self,
-        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        own: &[OwnError],
-    ) -> Result<T, Failure>
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        let sort = |error| Failure::from_sdk(&error, own);
+    /// Waits for an answer no longer than the read time-out.
+    async fn within<T>(&self, call: impl Future<Output = T>) -> Result<T, Failure> {
         match self.read_timeout() {
-            None => call.await.map_err(sort),
-            Some(limit) => match tokio::time::timeout(limit, call).await {
-                Ok(answer) => answer.map_err(sort),
-                Err(_) => Err(Failure::timed_out(limit)),
-            },
+            None => Ok(call.await),
+            Some(limit) => tokio::time::timeout(limit, call).await.map_err(|_| Failure::timed_out(limit)),
         }
     }
 }

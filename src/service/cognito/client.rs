@@ -41,12 +41,13 @@ struct Known {
 }
 
 impl Known {
-    fn pool(&self) -> Option<Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Reads what is known of the pool, once it was asked.
+    fn of_pool<T>(&self, read: impl FnOnce(&Pool) -> T) -> Option<T> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(read)
     }
 
     fn policy(&self) -> Option<PasswordPolicy> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|pool| pool.policy)
+        self.of_pool(|pool| pool.policy)
     }
 }
 
@@ -98,9 +99,8 @@ impl Client {
 
     /// Returns what the pool said of itself last, if it was asked.
     #[must_use]
-    #[allow(dead_code, reason = "the preview shows it in its next change")]
     pub(crate) fn pool(&self) -> Option<Pool> {
-        self.known.pool()
+        self.known.of_pool(Pool::clone)
     }
 
     /// Asks the pool for its rules.
@@ -125,10 +125,9 @@ impl Client {
     /// Returns what the pool said of itself last, in words.
     #[must_use]
     pub(crate) fn pool_words(&self) -> Option<PoolWords> {
-        let pool = self.pool()?;
-        Some(PoolWords {
+        self.known.of_pool(|pool| PoolWords {
             id: self.id.to_string(),
-            name: pool.name,
+            name: pool.name.clone(),
             password_policy: pool.policy.to_string(),
             password_days: pool.password_life.as_secs() / (24 * 3600),
         })
@@ -151,7 +150,7 @@ impl Client {
 
 impl Service for Client {
     fn facts(&self) -> ServiceFacts {
-        let password_life = self.known.pool().map_or(FACTS.password_life, |pool| pool.password_life);
+        let password_life = self.known.of_pool(|pool| pool.password_life).unwrap_or(FACTS.password_life);
         ServiceFacts { password_life, ..FACTS }
     }
 

@@ -28,11 +28,6 @@ pub(crate) struct Pool {
     pub policy: PasswordPolicy,
     /// The life of a temporary password.
     pub password_life: Duration,
-    /// True if `Ann` and `ann` are two users.
-    pub case_sensitive: bool,
-    /// Attributes that name a user as well as its user name does: `email`,
-    /// `phone_number`, `preferred_username`.
-    pub aliases: Vec<String>,
     /// The names of its users.
     pub naming: Naming,
     /// Users, by the service's own estimate.
@@ -82,10 +77,6 @@ impl Pool {
         let length =
             policy.and_then(PasswordPolicyType::minimum_length).and_then(|length| usize::try_from(length).ok());
         let wants = |wish: fn(&PasswordPolicyType) -> bool| policy.is_some_and(wish);
-        let mut aliases: Vec<String> =
-            described.alias_attributes().iter().map(|alias| alias.as_str().to_owned()).collect();
-        aliases.extend(described.username_attributes().iter().map(|name| name.as_str().to_owned()));
-        let case = described.username_configuration().map(UsernameConfigurationType::case_sensitive);
         Self {
             name: described.name().unwrap_or_default().to_owned(),
             policy: PasswordPolicy {
@@ -96,8 +87,6 @@ impl Pool {
                 symbols: wants(PasswordPolicyType::require_symbols),
             },
             password_life: Duration::from_hours(24 * days),
-            case_sensitive: case.unwrap_or(true),
-            aliases,
             naming: naming(described),
             estimated_users: u64::try_from(described.estimated_number_of_users()).unwrap_or(0),
         }
