@@ -174,7 +174,7 @@ impl Selection<'_> {
     /// Returns a roster's row as the ledger takes it.
     ///
     /// # Errors
-    /// Who is who can't be read.
+    /// The register of who is who can't be read.
     pub(crate) fn row(self, row: Row) -> Result<NewRow, PeopleError> {
         let Row { line, cells, request } = row;
         let new = |kind, user_id, note| NewRow {

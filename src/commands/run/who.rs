@@ -186,6 +186,21 @@ impl<D: Directory> Resolver<'_, D> {
         let name = self.asked.directory.facts().name;
         let checked = counted(spellings - bound - not_asked, "user");
         self.printer.note(format!("checked {checked} with {name}: {odd}"));
+        if tallies.refused() > 0 {
+            self.tell_left_alone(tallies.refused())?;
+        }
+        let silent = self.people.silent_exclusions()?;
+        if silent > 0 {
+            let entries = if silent == 1 { "1 entry".into() } else { format!("{silent} entries") };
+            self.printer.warning(format!(
+                "{name} did not tell whom {entries} of --exclude mean: they protect nobody but a row that is spelt the same"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Tells the first of the rows that are left alone, of so many users.
+    fn tell_left_alone(&self, refused: u64) -> Result<(), Error> {
         let mut told = 0;
         for row in self.job.roster.rows()? {
             if told == EXAMPLES {
@@ -197,15 +212,8 @@ impl<D: Directory> Resolver<'_, D> {
                 self.printer.note(format!("  line {}: {:?} {why}", row.line, row.user_id.unwrap_or_default()));
             }
         }
-        if told == EXAMPLES && tallies.refused() > told {
-            self.printer.note(format!("  … and {} more", tallies.refused() - told));
-        }
-        let silent = self.people.silent_exclusions()?;
-        if silent > 0 {
-            let entries = if silent == 1 { "1 entry".into() } else { format!("{silent} entries") };
-            self.printer.warning(format!(
-                "{name} did not tell whom {entries} of --exclude mean: they protect nobody but a row that is spelt the same"
-            ));
+        if told == EXAMPLES && refused > told {
+            self.printer.note(format!("  … and {} more", refused - told));
         }
         Ok(())
     }
