@@ -11,7 +11,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum, ValueHint};
 
 use crate::commands::error::SettingsError;
-use crate::model::{Millis, UserPoolId};
+use crate::commands::way_on::Place;
+use crate::model::{BatchName, Millis, UserPoolId};
 use crate::service::aws;
 
 /// Folder of the ledgers.
@@ -20,6 +21,24 @@ pub(crate) struct StateArgs {
     /// Folder of the ledgers [env: FINSPACE_RESET_STATE_DIR] [default: $XDG_STATE_HOME/finspace-reset]
     #[arg(long, value_name = "DIR", help_heading = "Display", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
+}
+
+/// The ledgers that a command looks into.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LedgerArgs {
+    /// The rehearsal of that name, which run --simulate made
+    #[arg(long)]
+    pub simulate: bool,
+    /// Folder of the ledgers
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+impl LedgerArgs {
+    /// Returns the words that name a batch in these ledgers.
+    pub(super) fn place(&self, batch: &BatchName, simulated: bool) -> Place {
+        Place::new(batch, self.state.state_dir.as_deref(), simulated)
+    }
 }
 
 /// Ways to reach the service, as the AWS CLI means them.

@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 
 use clap::Args;
 
-use super::args::StateArgs;
+use super::args::LedgerArgs;
 use super::status::find;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
@@ -28,9 +28,9 @@ pub(crate) struct CloseArgs {
     /// Go without asking for the batch's name
     #[arg(short, long)]
     pub yes: bool,
-    /// Folder of the ledgers
+    /// The ledgers
     #[command(flatten)]
-    pub state: StateArgs,
+    pub ledgers: LedgerArgs,
 }
 
 /// Runs `finspace-reset close`.
@@ -40,7 +40,7 @@ pub(crate) struct CloseArgs {
 /// can't be erased.
 pub(super) fn run(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
     let batch = &args.batch;
-    let state = find(args.state.state_dir.as_deref(), batch)?;
+    let (state, place) = find(&args.ledgers, batch, printer)?;
     let _lock = state.lock(batch)?;
     let Some(mut ledger) = Ledger::open(&LedgerPaths::new(state.folder(), batch))? else {
         return Err(StateError::NoBatch(batch.to_string(), state.folder().to_owned()).into());
@@ -48,21 +48,22 @@ pub(super) fn run(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
     if let Some(doubt) = ledger.clock_doubt()? {
         printer.warning(doubt);
     }
+    let kind = if place.simulated { "rehearsal" } else { "batch" };
     let undelivered = if ledger.closed_at()?.is_some() { None } else { ledger.standing_nowhere()? };
     if let (Some(left), false) = (&undelivered, args.discard_passwords) {
         return Err(LedgerError::Undelivered { batch: batch.to_string(), left: left.clone() }.into());
     }
     if !args.yes && ledger.closed_at()?.is_none() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
         let lost = undelivered.map_or_else(String::new, |left| format!("{} of them stand in no file. ", left.users));
-        let question = format!("Closing erases the sealed passwords of batch {batch}. {lost}Type {batch} to go on: ");
+        let question = format!("Closing erases the sealed passwords of {kind} {batch}. {lost}Type {batch} to go on: ");
         if printer.ask(&question).map_err(Error::Stdout)? != batch.as_str() {
             return Err(Error::NotClosed);
         }
     }
     ledger.discard("the operator closed it")?;
     let counts = ledger.counts()?;
-    printer.note(format!("batch {batch} is closed: its passwords are erased, its history stays"));
-    if counts.to_do() > 0 {
+    printer.note(format!("{kind} {batch} is closed: its passwords are erased, its history stays"));
+    if counts.to_do() > 0 && !place.simulated {
         let be = if counts.to_do() == 1 { "is" } else { "are" };
         printer.note(format!(
             "{} {be} still to do: `run` with --batch {batch} and another --output goes on with the rest",

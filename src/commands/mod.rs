@@ -37,6 +37,7 @@ mod report;
 mod run;
 mod simulator;
 mod status;
+mod way_on;
 
 /// The version, and the commit it was built from where that is known.
 pub(crate) const VERSION: &str = env!("FINSPACE_RESET_VERSION");

@@ -48,6 +48,27 @@ pub(crate) enum Cause {
     NotBuilt,
 }
 
+impl Cause {
+    /// Returns true if the same request is answered so again, until somebody
+    /// changes the user or the roster.
+    #[must_use]
+    pub(crate) fn is_lasting(self) -> bool {
+        matches!(self, Self::NoSuchUser | Self::Invalid | Self::Unfit | Self::NotBuilt)
+    }
+}
+
+/// Our own words for users who fail without an answer, as error codes.
+pub(crate) mod word {
+    /// The request can't be built.
+    pub(crate) const NOT_BUILT: &str = "RequestNotBuilt";
+    /// The password is kept by another identity provider.
+    pub(crate) const FEDERATED: &str = "FederatedUser";
+    /// The account was never confirmed.
+    pub(crate) const UNCONFIRMED: &str = "UnconfirmedUser";
+    /// Several users answer to the name.
+    pub(crate) const AMBIGUOUS: &str = "AmbiguousUser";
+}
+
 /// The proof that an answer gives about the user it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {

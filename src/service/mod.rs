@@ -20,7 +20,7 @@ pub(crate) mod finspace;
 mod pool_words;
 
 pub(crate) use any::AnyService;
-pub(crate) use failure::{Cause, Failure, Proof, Said};
+pub(crate) use failure::{Cause, Failure, Proof, Said, word};
 pub(crate) use pool_words::PoolWords;
 
 /// A service that resets passwords. One call is one request on the wire.
@@ -94,6 +94,30 @@ pub(crate) enum Repeat {
     SamePassword,
 }
 
+/// Returns true if whoever failed with this code fails again, however often it is
+/// repeated: only a change of the user or of the roster helps.
+#[must_use]
+pub(crate) fn fails_again(code: &str, in_pool: bool) -> bool {
+    let own = match code {
+        word::NOT_BUILT => Some(Cause::NotBuilt),
+        word::FEDERATED | word::UNCONFIRMED | word::AMBIGUOUS => Some(Cause::Unfit),
+        _ => None,
+    };
+    let errors = if in_pool { pool_errors() } else { finspace::OWN_ERRORS };
+    let named = || errors.iter().find(|(_, name, _)| *name == code).map(|(.., cause)| *cause);
+    own.or_else(named).is_some_and(Cause::is_lasting)
+}
+
+#[cfg(feature = "cognito")]
+fn pool_errors() -> &'static [aws::failure::OwnError] {
+    cognito::OWN_ERRORS
+}
+
+#[cfg(not(feature = "cognito"))]
+fn pool_errors() -> &'static [aws::failure::OwnError] {
+    &[]
+}
+
 /// One reset to ask for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
@@ -126,5 +150,31 @@ impl Reset {
             return Err(Failure::unreadable("the answer is about another user", self.request_id));
         }
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_the_service_turns_away_fails_again() {
+        for (code, in_pool, again) in [
+            ("ResourceNotFoundException", false, true),
+            ("ValidationException", false, true),
+            ("RequestNotBuilt", false, true),
+            ("ConflictException", false, false),
+            ("AccessDeniedException", false, false),
+            ("InternalServerException", false, false),
+            ("ConnectError", false, false),
+            ("", false, false),
+            ("FederatedUser", true, true),
+            ("UserNotResolved", true, false),
+        ] {
+            assert_eq!(fails_again(code, in_pool), again, "{code}");
+        }
+        // Of a pool it says that the pool is missing, and nothing of the user.
+        assert!(!fails_again("ResourceNotFoundException", true));
+        assert_eq!(fails_again("UserNotFoundException", true), cfg!(feature = "cognito"));
     }
 }

@@ -1,6 +1,8 @@
-//! Numbers as people read them.
+//! Numbers and times as people read them.
 
 use std::time::Duration;
+
+use crate::model::Millis;
 
 /// A rate for people: `512/s`, `4.9/s`, `30.0/m`.
 #[must_use]
@@ -28,4 +30,10 @@ pub(crate) fn human(span: Duration) -> String {
 /// Returns a number with its noun: `1 user`, `2 users`.
 pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A moment in UTC, to the second.
+pub(crate) fn moment(at: Millis) -> String {
+    let time = jiff::Timestamp::from_millisecond(at.0);
+    time.map_or_else(|_| at.to_string(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }

@@ -47,4 +47,5 @@ mod storms;
 mod terminal;
 mod tls;
 mod users;
+mod way_on;
 mod wire;

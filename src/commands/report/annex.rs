@@ -14,8 +14,10 @@ use crate::engine::ledger::{Ledger, LedgerRow};
 /// The JSON form's name.
 const SCHEMA: &str = "finspace-reset/report/1";
 
-/// The columns, by the names that the results have.
-const COLUMNS: [&str; 7] = ["user_id", "status", "reset_at", "request_id", "input_line", "error_code", "reset_again"];
+/// The columns, by the names that the results have; the last one is that of a
+/// batch whose users were to be signed out.
+const COLUMNS: [&str; 8] =
+    ["user_id", "status", "reset_at", "request_id", "input_line", "error_code", "reset_again", "signed_out_at"];
 
 /// Writes the annex.
 ///
@@ -28,6 +30,7 @@ pub(super) fn write(
     output: &mut dyn Write,
     failed: &dyn Fn(std::io::Error) -> Error,
 ) -> Result<(), Error> {
+    let columns = COLUMNS.len() - usize::from(batch.sign_out.is_none());
     match format {
         Format::Json => {
             let head = json!({
@@ -42,10 +45,13 @@ pub(super) fn write(
                 let cells = cells(&row);
                 let between = if std::mem::take(&mut first) { "\n" } else { ",\n" };
                 let value = |at: usize| Some(cells[at].as_str()).filter(|cell| !cell.is_empty());
-                let object = json!({
+                let mut object = json!({
                     COLUMNS[0]: value(0), COLUMNS[1]: value(1), COLUMNS[2]: value(2), COLUMNS[3]: value(3),
                     COLUMNS[4]: row.line, COLUMNS[5]: value(5), COLUMNS[6]: row.standing.again,
                 });
+                if columns == COLUMNS.len() {
+                    object[COLUMNS[7]] = value(7).into();
+                }
                 write!(output, "{between}{object}").map_err(failed)
             })?;
             writeln!(output, "\n]}}").map_err(failed)
@@ -53,14 +59,14 @@ pub(super) fn write(
         Format::Csv | Format::Html => {
             let mut table = csv::Writer::from_writer(output);
             let failed = |error: csv::Error| failed(error.into());
-            table.write_record(COLUMNS).map_err(failed)?;
-            ledger.rows::<Error>(|row| table.write_record(cells(&row)).map_err(failed))?;
+            table.write_record(&COLUMNS[..columns]).map_err(failed)?;
+            ledger.rows::<Error>(|row| table.write_record(&cells(&row)[..columns]).map_err(failed))?;
             table.flush().map_err(|error| failed(error.into()))
         }
     }
 }
 
-fn cells(row: &LedgerRow) -> [String; 7] {
+fn cells(row: &LedgerRow) -> [String; 8] {
     let word = row.status().word();
     let at = row.at.filter(|_| word == "succeeded").map(|at| at.to_string());
     let tried = row.kind.is_of_user() && word != "excluded";
@@ -78,5 +84,6 @@ fn cells(row: &LedgerRow) -> [String; 7] {
         row.line.to_string(),
         code.unwrap_or_default(),
         row.standing.again.to_string(),
+        row.signed_out_at.map(|at| at.to_string()).unwrap_or_default(),
     ]
 }

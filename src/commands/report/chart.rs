@@ -6,6 +6,7 @@ use plotters::prelude::*;
 
 use crate::engine::ledger::{Activity, PaceSample};
 use crate::model::{Millis, Status};
+use crate::ui::format::moment;
 
 /// The picture for wide pages, and the one for telephones.
 const SIZES: [(&str, u32, u32); 2] = [("wide", 940, 300), ("narrow", 380, 300)];
@@ -73,8 +74,8 @@ pub(super) fn outcomes(activity: &[Activity], first: Millis, last: Millis) -> Re
     };
     let told = format!(
         "Answers from {} to {} UTC: {} reset, {} failed, {} unknown.",
-        super::moment(first),
-        super::moment(last),
+        moment(first),
+        moment(last),
         total(&[Status::Succeeded]),
         total(&[Status::Failed]),
         total(&[Status::Unknown, Status::Pending])

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use askama::Template;
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::commands::args::StateArgs;
+use crate::commands::args::LedgerArgs;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::commands::output::deliver;
@@ -18,6 +18,7 @@ use crate::commands::status::{self, BatchStatus};
 use crate::engine::ledger::{HandedFile, Ledger, LedgerPaths, Publication, RunRecord, fact};
 use crate::model::{BatchName, Counts, Millis, visible};
 use crate::ui::Printer;
+use crate::ui::format::moment;
 use causes::{Cause, Causes};
 
 mod annex;
@@ -42,9 +43,9 @@ pub(crate) struct ReportArgs {
     /// The page, or each user's standing as a table
     #[arg(long, value_enum, default_value_t = Format::Html)]
     pub format: Format,
-    /// Folder of the ledgers
+    /// The ledgers
     #[command(flatten)]
-    pub state: StateArgs,
+    pub ledgers: LedgerArgs,
 }
 
 /// The form of a report.
@@ -90,9 +91,9 @@ struct RunFacts {
 /// # Errors
 /// There is no such batch, its ledger can't be read, or the page can't be written.
 pub(super) fn run(args: &ReportArgs, printer: &Printer) -> Result<Exit, Error> {
-    let state = status::find(args.state.state_dir.as_deref(), &args.batch)?;
+    let (state, place) = status::find(&args.ledgers, &args.batch, printer)?;
     let ledger = Ledger::read(&LedgerPaths::new(state.folder(), &args.batch))?;
-    let batch = BatchStatus::of(&ledger, &state, &args.batch)?;
+    let batch = BatchStatus::of(&ledger, &state, place)?;
     if let Some(doubt) = ledger.clock_doubt()? {
         printer.warning(doubt);
     }
@@ -150,12 +151,6 @@ fn page(ledger: &Ledger, batch: &BatchStatus) -> Result<String, Error> {
         batch,
     };
     page.render().map_err(|error| Error::System("the page can't be made", std::io::Error::other(error)))
-}
-
-/// To the second, for people.
-fn moment(at: Millis) -> String {
-    let time = jiff::Timestamp::from_millisecond(at.0);
-    time.map_or_else(|_| at.to_string(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 fn counts(counts: Counts) -> Vec<(&'static str, u64)> {

@@ -5,11 +5,17 @@
 
 use super::causes::Causes;
 use crate::commands::status::BatchStatus;
-use crate::ui::format::counted;
+use crate::ui::format::{counted, moment};
 
 /// `1 user is`, `2 users are`.
 fn are(count: u64) -> String {
     format!("{} {}", counted(count, "user"), if count == 1 { "is" } else { "are" })
+}
+
+/// Returns a step as a sentence.
+fn sentence(step: &str) -> String {
+    let mut letters = step.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 /// One sentence for each state that somebody is in.
@@ -23,7 +29,7 @@ pub(super) fn standing(batch: &BatchStatus, causes: &Causes) -> Vec<String> {
     };
     let expiry = causes.reset.map_or_else(String::new, |(first, last)| {
         let life = batch.password_life;
-        let (first, last) = (super::moment(first.plus(life)), super::moment(last.plus(life)));
+        let (first, last) = (moment(first.plus(life)), moment(last.plus(life)));
         if first == last {
             format!("; the temporary passwords expire at {first} UTC")
         } else {
@@ -35,6 +41,9 @@ pub(super) fn standing(batch: &BatchStatus, causes: &Causes) -> Vec<String> {
         counts.reset_again,
         format!("{} among them or in doubt may have been reset more than once.", counted(counts.reset_again, "user")),
     );
+    if let Some(ends) = &batch.sign_out {
+        tell(ends.signed_out, format!("{} signed out, too.", are(ends.signed_out)));
+    }
     tell(
         counts.failed,
         format!("{} failed and kept the old password, as far as this batch goes.", counted(counts.failed, "user")),
@@ -95,9 +104,14 @@ pub(super) fn open(batch: &BatchStatus) -> Vec<String> {
         };
         open.push(format!("{} may or may not be reset; {until}.", counted(counts.unknown, "user")));
     }
-    if counts.failed > 0 {
-        open.push(format!("{} failed; {}.", counted(counts.failed, "user"), again("tries them again")));
+    let left = batch.left();
+    let helped = counts.failed - left.in_vain();
+    if helped > 0 {
+        open.push(format!("{} failed; {}.", counted(helped, "user"), again("tries them again")));
     }
+    open.extend(
+        [left.correct_users(), left.correct_rows(), left.sign_out()].into_iter().flatten().map(|step| sentence(&step)),
+    );
     if let Some(handover) = batch.handover.as_ref().filter(|handover| handover.waiting > 0) {
         open.push(format!("{} still to be handed the password.", are(handover.waiting)));
     }
@@ -111,8 +125,8 @@ pub(super) fn open(batch: &BatchStatus) -> Vec<String> {
         ));
     } else if !closed && counts.succeeded > 0 {
         open.push(format!(
-            "The ledger still holds sealed passwords; `finspace-reset close {}` erases them.",
-            batch.batch
+            "The ledger still holds sealed passwords; `{}` erases them.",
+            batch.place.command("close", "")
         ));
     }
     if counts.succeeded > 0 && batch.output.is_none() {

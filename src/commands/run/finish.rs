@@ -182,7 +182,7 @@ fn close(job: &Job, ledger: &mut Ledger, stop: &StopReason, counts: Counts) -> R
         Err(LedgerError::Undelivered { batch, left }) if job.writes_to_stdout() => Ok(Closing::Kept(format!(
             "batch {batch} stays open: standard output is no file that can be synced, so {} passwords are kept; once you have them, close it with: {}",
             left.users,
-            close_command(job)
+            job.place().command("close", "--discard-passwords")
         ))),
         Err(LedgerError::Undelivered { batch, left }) => Ok(Closing::Kept(format!(
             "batch {batch} stays open: {} passwords of users who are not in this roster stand in no file; run it with a roster that names them",
@@ -190,12 +190,6 @@ fn close(job: &Job, ledger: &mut Ledger, stop: &StopReason, counts: Counts) -> R
         ))),
         Err(error) => Err(error.into()),
     }
-}
-
-fn close_command(job: &Job) -> String {
-    let folder =
-        job.settings.state_dir.as_ref().map(|_| format!(" --state-dir {}", shell_word(job.state.folder().as_os_str())));
-    format!("finspace-reset close {} --discard-passwords{}", job.batch, folder.unwrap_or_default())
 }
 
 fn doubt(job: &Job, ledger: &Ledger, counts: Counts) -> Doubt {

@@ -9,6 +9,7 @@ use super::inputs::{self, Users};
 use super::settings::{RunSettings, Service};
 use super::simulate::{self, EmbeddedSimulator};
 use crate::commands::error::Error;
+use crate::commands::way_on::Place;
 use crate::engine::dispatch::limits::Bounds;
 use crate::engine::fingerprint::{Binding, Fingerprint};
 use crate::engine::ledger::guard::Overlap;
@@ -212,6 +213,11 @@ impl Job {
     /// Returns the name of a plan of this job.
     pub(crate) fn fingerprint(&self, plan: &Plan) -> Fingerprint {
         Fingerprint::of(&self.binding(plan))
+    }
+
+    /// Returns the words by which a command finds the batch.
+    pub(crate) fn place(&self) -> Place {
+        Place::new(&self.batch, self.settings.state_dir.as_deref(), self.settings.service.simulate)
     }
 
     /// Returns the words that messages have for the output.

@@ -13,9 +13,10 @@ use super::other_batches::remarks;
 use super::prepare::Ready;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
+use crate::commands::way_on::{CauseJson, Left, Place, cause};
 use crate::engine::dispatch::pacer::rounded;
-use crate::engine::ledger::Doubt;
 use crate::engine::ledger::guard::Overlap;
+use crate::engine::ledger::{Cause, Doubt};
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::{self, PublishError};
 use crate::engine::roster::ListReport;
@@ -41,6 +42,8 @@ pub(super) struct Summary {
     pub stopped: Option<String>,
     /// The batch.
     pub batch: String,
+    /// The words by which commands find it.
+    pub place: Place,
     /// The target of its requests.
     pub target: String,
     /// The identity that signed them.
@@ -61,8 +64,8 @@ pub(super) struct Summary {
     pub rate: String,
     /// Users in doubt.
     pub doubt: Doubt,
-    /// Causes of failures and doubts: code, number of users, the first one's line.
-    pub causes: Vec<(String, u64, u64)>,
+    /// Causes of failures and doubts.
+    pub causes: Vec<Cause>,
     /// True if the batch is closed.
     pub closed: bool,
     /// The reason why it is still open, if that may surprise.
@@ -96,7 +99,7 @@ struct Json<'a> {
     this_run: ThisRun,
     rate: RateJson<'a>,
     in_doubt: InDoubt,
-    causes: Vec<Cause<'a>>,
+    causes: Vec<CauseJson>,
     closed: bool,
     kept_open_because: Option<&'a str>,
     exclude_lists: &'a [ListReport],
@@ -106,13 +109,6 @@ struct Json<'a> {
     sign_out: Option<SignOutJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_pool: Option<&'a PoolWords>,
-}
-
-#[derive(Serialize)]
-struct Cause<'a> {
-    error_code: &'a str,
-    users: u64,
-    first_line: u64,
 }
 
 #[derive(Serialize)]
@@ -147,6 +143,7 @@ impl Summary {
             exit,
             stopped: None,
             batch: job.batch.to_string(),
+            place: job.place(),
             target: job.target.to_string(),
             identity: job.identity.clone(),
             output: None,
@@ -221,11 +218,7 @@ impl Summary {
                 can_settle: self.doubt.can_settle,
                 until: self.doubt.until.map(|until| Millis(until).to_string()),
             },
-            causes: self
-                .causes
-                .iter()
-                .map(|(error_code, users, first_line)| Cause { error_code, users: *users, first_line: *first_line })
-                .collect(),
+            causes: self.causes.iter().map(CauseJson::from).collect(),
             closed: self.closed,
             kept_open_because: self.kept_open.as_deref(),
             exclude_lists: &self.exclude_lists,
@@ -257,9 +250,7 @@ impl Summary {
         }
         let plural = if rows == 1 { "row" } else { "rows" };
         let mut lines = vec![format!("batch {}: {rows} {plural}, {}", self.batch, parts.join(", "))];
-        for (code, users, line) in self.causes.iter().take(CAUSES) {
-            lines.push(format!("  {users} × {code}, first in line {line}"));
-        }
+        lines.extend(self.causes.iter().take(CAUSES).map(|known| format!("  {}", cause(known))));
         if self.causes.len() > CAUSES {
             lines.push(format!("  and {} more causes; the output names each", self.causes.len() - CAUSES));
         }
@@ -295,45 +286,22 @@ impl Summary {
         }
         lines.extend(self.opening.clone());
         lines.extend(self.kept_open.clone());
-        lines.extend(self.next_step());
+        lines.extend(self.left().steps().into_iter().map(|step| format!("next: {step}")));
         lines
     }
 
-    fn next_step(&self) -> Option<String> {
-        let left = self.counts.to_do();
-        if self.target == crate::model::Target::Simulated.to_string() {
-            return None;
+    /// Returns the way on from here.
+    fn left(&self) -> Left<'_> {
+        Left {
+            counts: self.counts,
+            causes: &self.causes,
+            doubt: self.doubt,
+            // Its own line tells of them.
+            signed_in: 0,
+            closed: self.closed,
+            place: &self.place,
         }
-        if unknown_can_wait(&self.doubt) {
-            let until = Millis(self.doubt.until.unwrap_or_default());
-            return Some(format!(
-                "next: run the same command again by {until}: the answers of {} of {} unknown users can still be had without a new reset",
-                self.doubt.can_settle, self.doubt.users
-            ));
-        }
-        if self.closed {
-            return (left > 0).then(|| {
-                format!(
-                    "next: the batch is closed; the same command with --batch {} and another --output goes on with the {} left",
-                    self.batch,
-                    counted(left, "user")
-                )
-            });
-        }
-        if left > 0 {
-            let what =
-                if self.limited && self.counts.pending > 0 { "to go on with the rest" } else { "to try them again" };
-            return Some(format!(
-                "next: run the same command again {what}: {left} of {} users are still to do",
-                left + self.counts.succeeded
-            ));
-        }
-        None
     }
-}
-
-fn unknown_can_wait(doubt: &Doubt) -> bool {
-    doubt.can_settle > 0
 }
 
 /// Writes the summary of a run that ended before it had any counts.

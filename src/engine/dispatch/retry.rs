@@ -108,17 +108,11 @@ impl Tries {
             // One that was made by the policy as it is now: no other would fare better.
             Cause::PasswordRefused if tries.refused > 1 => Decision::Refused,
             Cause::PasswordRefused => Decision::Another,
-            Cause::NoSuchUser
-            | Cause::Invalid
-            | Cause::Unfit
-            | Cause::PasswordUsed
-            | Cause::NotBuilt
-            | Cause::Denied => Decision::End,
+            cause if cause.is_lasting() => Decision::End,
+            Cause::PasswordUsed | Cause::Denied => Decision::End,
             Cause::Conflict if tries.conflicts > CONFLICTS => Decision::End,
             _ if tries.counted >= max_attempts => Decision::End,
-            Cause::Conflict | Cause::Server | Cause::Unreachable | Cause::Lost | Cause::Unreadable | Cause::Foreign => {
-                again(tries.counted, CAP)
-            }
+            _ => again(tries.counted, CAP),
         };
         (tries, decision)
     }

@@ -18,6 +18,7 @@ use crate::engine::ledger::vault::Vault;
 use crate::model::{BatchName, Millis, Outcome, Target};
 use crate::process::{failpoint, files};
 
+mod causes;
 mod close;
 mod deliveries;
 mod error;
@@ -42,6 +43,7 @@ pub(crate) mod vault;
 mod writer;
 
 pub(crate) use crate::model::RowKind;
+pub(crate) use causes::Cause;
 pub(crate) use close::Due;
 pub(crate) use deliveries::{UserSet, Whose};
 pub(crate) use error::LedgerError;
@@ -51,7 +53,7 @@ pub(crate) use history::fact;
 pub(crate) use import::{NewRow, Readiness};
 pub(crate) use lookup::Lookup;
 pub(crate) use read::{Doubt, LedgerRow, Publication, RunRecord};
-pub(crate) use sign_outs::SignedIn;
+pub(crate) use sign_outs::{SignOutState, SignedIn};
 pub(crate) use unsent::Unsent;
 pub(crate) use writer::{Claim, Event, PaceSample, Writer};
 

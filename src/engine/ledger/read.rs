@@ -121,7 +121,7 @@ impl Standings {
 }
 
 /// Joins a row `r` with its user `u` and newest outcome `o`.
-const NEWEST: &str = "FROM rows r LEFT JOIN users u ON u.n = r.n
+pub(super) const NEWEST: &str = "FROM rows r LEFT JOIN users u ON u.n = r.n
      LEFT JOIN outcomes o ON o.n = r.n AND o.seq = (SELECT max(seq) FROM outcomes WHERE n = r.n)";
 
 impl Ledger {
@@ -291,27 +291,6 @@ impl Ledger {
                     exit_code: row.get(6)?,
                     ending: row.get(7)?,
                 });
-                Ok(())
-            },
-        )?;
-        Ok(found)
-    }
-
-    /// Returns the causes of failures and doubts: code, number of users, the first
-    /// one's line; the most frequent first.
-    ///
-    /// # Errors
-    /// The ledger can't be read.
-    pub(crate) fn causes(&self) -> Result<Vec<(String, u64, u64)>, LedgerError> {
-        let mut found = Vec::new();
-        let (failed, unknown) = (Status::Failed as u8, Status::Unknown as u8);
-        self.each(
-            &format!(
-                "SELECT coalesce(o.code, ''), count(*), min(r.line) {NEWEST}
-                 WHERE r.kind = 0 AND o.status IN ({failed}, {unknown}) GROUP BY 1 ORDER BY 2 DESC, 1"
-            ),
-            |row| {
-                found.push((row.get(0)?, row.get(1)?, row.get(2)?));
                 Ok(())
             },
         )?;

@@ -28,7 +28,30 @@ pub(crate) struct SignedIn {
     pub line: u64,
 }
 
+/// The ends of sessions in a batch that was asked for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct SignOutState {
+    /// Users of the roster whose sessions were ended.
+    pub signed_out: u64,
+    /// Users who were reset and are not signed out.
+    pub left: u64,
+}
+
 impl Ledger {
+    /// Returns how far signing out has come; none where it was never asked for.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn sign_out_state(&self) -> Result<Option<SignOutState>, LedgerError> {
+        if !self.has_table("sign_outs")? {
+            return Ok(None);
+        }
+        let user = RowKind::User as u8;
+        let sql = format!("SELECT count(*) FROM rows r JOIN sign_outs s ON s.n = r.n WHERE r.kind = {user}");
+        let signed_out = self.db.query_row(&sql, [], |row| row.get(0)).map_err(|error| self.error(error))?;
+        Ok(Some(SignOutState { signed_out, left: self.count_signed_in()? }))
+    }
+
     /// Makes room for the ends of sessions.
     ///
     /// # Errors

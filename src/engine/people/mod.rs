@@ -20,6 +20,7 @@ pub(crate) use register::{People, PeopleError};
 pub(crate) use walk::Walk;
 
 use crate::service::directory::{DirectoryUser, PAGE};
+use crate::service::word;
 
 /// The standing of a user, as far as it decides whether to send a reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +86,9 @@ impl Refusal {
     pub(crate) fn code(&self, no_such_user: &'static str) -> &'static str {
         match self {
             Self::Missing => no_such_user,
-            Self::Federated => "FederatedUser",
-            Self::Unconfirmed => "UnconfirmedUser",
-            Self::Ambiguous => "AmbiguousUser",
+            Self::Federated => word::FEDERATED,
+            Self::Unconfirmed => word::UNCONFIRMED,
+            Self::Ambiguous => word::AMBIGUOUS,
             Self::Unresolved(_) => "UserNotResolved",
         }
     }

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::service::{Cause, Failure, Said};
+use crate::service::{Cause, Failure, Said, word};
 
 /// Error codes by which AWS services ask for fewer requests.
 const THROTTLING: [&str; 14] = [
@@ -73,7 +73,7 @@ impl Failure {
         match error {
             SdkError::ConstructionFailure(_) => {
                 let message = "the request can't be built from this user ID".into();
-                Self::without_answer(Cause::NotBuilt, "RequestNotBuilt", message)
+                Self::without_answer(Cause::NotBuilt, word::NOT_BUILT, message)
             }
             SdkError::TimeoutError(_) => lost("ReadTimeout", "no answer within the time-out"),
             SdkError::DispatchFailure(dispatch) => match dispatch.as_connector_error() {
@@ -105,7 +105,7 @@ fn from_connector(error: &aws_smithy_runtime_api::client::result::ConnectorError
     // What no connection had a part in failed before one was asked for.
     if !causes(error).any(is_of_a_connection) {
         if error.is_user() {
-            return Failure::without_answer(Cause::NotBuilt, "RequestNotBuilt", message);
+            return Failure::without_answer(Cause::NotBuilt, word::NOT_BUILT, message);
         }
         if error.is_other() && error.as_other().is_none() {
             return Failure::without_answer(Cause::Credentials, "NoCredentials", message);

@@ -10,7 +10,7 @@ use crate::service::aws::failure::OwnError;
 pub(super) const NO_SUCH_USER: &str = "UserNotFoundException";
 
 /// The errors of the API (API reference, 2016-04-18), by the status they come with.
-pub(super) const OWN_ERRORS: &[OwnError] = &[
+pub(in crate::service) const OWN_ERRORS: &[OwnError] = &[
     (400, NO_SUCH_USER, Cause::NoSuchUser),
     // About this user as it stands now.
     (400, "InvalidParameterException", Cause::Unfit),

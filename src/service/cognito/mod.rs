@@ -18,6 +18,7 @@ mod strict;
 mod users;
 
 pub(crate) use client::{Client, connect, connect_simulated};
+pub(super) use failure::OWN_ERRORS;
 pub(crate) use pool::Pool;
 
 /// Cognito user pools; the password's life is the pool's own where it is known.

@@ -30,7 +30,7 @@ const FACTS: ServiceFacts = ServiceFacts {
 };
 
 /// The errors of the API (API reference, 2020-07-13), by the status they come with.
-const OWN_ERRORS: &[OwnError] = &[
+pub(super) const OWN_ERRORS: &[OwnError] = &[
     (400, "ValidationException", Cause::Invalid),
     (403, "AccessDeniedException", Cause::Denied),
     (404, "ResourceNotFoundException", Cause::NoSuchUser),
