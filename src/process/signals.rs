@@ -46,7 +46,7 @@ const SIGTERM: i32 = 15;
 const SIGXFSZ: i32 = 25;
 
 /// The longest that last words may take: standard error may be blocked.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A handle on the wish to end.
 #[derive(Clone, Default)]

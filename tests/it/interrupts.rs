@@ -70,4 +70,46 @@ fn an_orderly_end_is_announced_and_a_second_signal_says_what_it_leaves() {
     assert!(log.contains("finspace-reset status "), "{log}");
     let summary: serde_json::Value = serde_json::from_str(&room.read("run.json")).unwrap();
     assert_eq!(summary["exit_code"], 130);
+    // Who looks later does not take it for a crash.
+    let status = room.run(&["status", &room.batch(), "--state-dir", "state"]).expect(0).stdout;
+    let told = "exit 130, interrupted without waiting: 8 users may have been reset without an answer";
+    assert!(status.contains(told) && !status.contains("crashed"), "{status}");
+    assert_eq!(room.status()["runs"][0]["exit_code"], 130);
+    room.run(&["report", &room.batch(), "-o", "page.html", "--state-dir", "state"]).expect(0);
+    assert!(room.read("page.html").contains(told));
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_stops_is_known_to_have_been_stopping() {
+    let (room, simulator) = (Room::new(), Simulator::start(&["--faults", "hang=1"]));
+    room.roster("users.csv", 8);
+    let running = room.start(&simulator, &["users.csv", "-o", "out.csv"]);
+    wait_until("requests are in flight", || simulator.requests() == 8);
+    let status = || room.run(&["status", &room.batch(), "--state-dir", "state"]).expect(0).stdout;
+    assert!(status().contains(": going on\n"), "{}", status());
+    // As systemd and Kubernetes end what does not end in time.
+    running.signal(Signal::TERM);
+    wait_until("the ledger knows", || status().contains(": stopping since 20"));
+    running.kill();
+    let told = status();
+    assert!(told.contains("crashed or was killed while it was stopping, which a signal had asked for at 20"), "{told}");
+    assert_eq!((&room.status()["runs"][0]["exit_code"], &room.status()["in_doubt"]["users"]), (&().into(), &8.into()));
+}
+
+#[test]
+fn a_killed_run_is_not_going_on_because_another_one_is() {
+    let (room, simulator) = (Room::new(), Simulator::start(&["--faults", "hang=1"]));
+    room.roster("users.csv", 2);
+    let first = room.start(&simulator, &["users.csv", "-o", "out.csv"]);
+    wait_until("requests are in flight", || simulator.requests() == 2);
+    first.kill();
+    let second = room.start(&simulator, &["users.csv", "-o", "out.csv"]);
+    wait_until("requests are in flight", || simulator.requests() == 4);
+    let told = room.run(&["status", &room.batch(), "--state-dir", "state"]).expect(0).stdout;
+    assert_eq!(
+        (told.matches(": going on\n").count(), told.matches(": crashed or was killed\n").count()),
+        (1, 1),
+        "{told}"
+    );
+    second.kill();
 }

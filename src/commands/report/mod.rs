@@ -170,7 +170,6 @@ fn counts(counts: Counts) -> Vec<(&'static str, u64)> {
 
 /// Each run, the newest first, with what is known of it.
 fn runs(batch: &BatchStatus, facts: &BTreeMap<i64, BTreeMap<String, String>>) -> Vec<RunFacts> {
-    let newest = batch.runs.last().map(|run| run.run);
     let one = |run: &RunRecord| {
         let known = facts.get(&run.run);
         let fact = |key: &str| {
@@ -178,7 +177,6 @@ fn runs(batch: &BatchStatus, facts: &BTreeMap<i64, BTreeMap<String, String>>) ->
                 .and_then(|facts| facts.get(key))
                 .map(|value| value.split('\n').map(visible).collect::<Vec<_>>().join("\n"))
         };
-        let going_on = batch.running.is_some() && newest == Some(run.run);
         let user = fact(fact::OS_USER).map_or_else(String::new, |user| format!(", user {user}"));
         let encrypted = fact(fact::RECIPIENTS).map(|keys| match keys.as_str() {
             "" => "for nobody: the results are plain text".to_owned(),
@@ -187,7 +185,7 @@ fn runs(batch: &BatchStatus, facts: &BTreeMap<i64, BTreeMap<String, String>>) ->
         let all = [
             ("Started (UTC)", Some(moment(Millis(run.started_at)))),
             ("Ended (UTC)", run.ended_at.map(|at| moment(Millis(at)))),
-            ("How it ended", Some(status::ending(run, going_on))),
+            ("How it ended", Some(batch.ending(run))),
             ("Stopped because", fact(fact::STOPPED)),
             (
                 "AWS identity",

@@ -19,6 +19,7 @@ use crate::engine::dispatch::pacer::Pacer;
 use crate::engine::dispatch::stop::StopReason;
 use crate::engine::ledger::state_dir::Lock;
 use crate::engine::ledger::{Ledger, LedgerPaths, Unsent, Writer};
+use crate::engine::plan::Plan;
 use crate::model::{Millis, Tally};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
@@ -47,7 +48,7 @@ pub(super) async fn send(
     ready: Ready,
     printer: &Printer,
     shutdown: &Shutdown,
-    mut words: LastWords,
+    words: LastWords,
 ) -> Result<(Job, Sent), Error> {
     let Ready { job, ledger, plan, missing, lock, .. } = ready;
     let mut ledger = match ledger {
@@ -58,48 +59,80 @@ pub(super) async fn send(
         None => Ledger::create(&LedgerPaths::new(job.state.folder(), &job.batch), &job.batch, &job.target)?,
     };
     let in_flight = ledger.begin_run(&job.identity, job.settings.sending.token_window)?;
-    ledger.keep_password_life(job.client.facts().password_life)?;
-    printer.in_run(ledger.run_number());
-    ledger.turn_to(&job.target)?;
-    record::record(&job, &plan, &ledger)?;
-    import(&job, &mut ledger, &plan.import_key, printer)?;
-    failpoint::hit("imported");
-    let unsent = fail_unsent(&job, &mut ledger, &missing)?;
-    if in_flight + plan.counts.unknown > 0 {
-        note_doubts(&job, &ledger, in_flight, printer)?;
-    }
-    let (ledger, stop, mut tally) = if plan.to_reset == 0 {
-        (ledger, StopReason::Finished, Tally::default())
-    } else {
-        let mut progress = Progress::start(printer, job.settings.show, plan.to_reset);
-        let orderly = shutdown.orderly();
-        let patience =
-            job.settings.service.connection.read_timeout.unwrap_or(Duration::MAX).min(job.settings.sending.drain);
-        words.sending(&job.batch, Some(patience));
-        let mut show = |tally: &Tally| {
-            words.keep(tally, shutdown.signalled(), printer);
-            progress.show(tally);
-        };
-        let sent = dispatch(&job, ledger, &mut show, shutdown).await;
-        drop(orderly);
-        progress.finish();
-        let (ledger, stop, tally, written) = sent?;
-        failpoint::hit("recorded");
-        if let Err(error) = &written {
-            printer.error(error.to_string());
+    let end = ledger.run_end();
+    words.begun(end.clone());
+    let begun = Begun { job: &job, ledger, plan: &plan, missing: &missing, in_flight };
+    let (ledger, stop, tally, sign_outs) = begun.send(printer, shutdown, words).await.inspect_err(|error| {
+        // Who looks later must not take it for a crash.
+        if let Err(error) = end.record(error.exit().code(), &error.to_string()) {
+            tracing::warn!("{error}");
         }
-        (ledger, if written.is_err() { StopReason::LedgerFailed } else { stop }, tally)
-    };
-    let sign_outs = sign_out(&job, &ledger, &stop, (printer, shutdown)).await?;
-    words.publishing(&job.batch);
-    // Who is who was answered by the service, too.
-    if (tally.answered || job.people.is_some())
-        && let Err(error) = ledger.bind()
-    {
-        tracing::warn!("{error}");
-    }
-    tally.failed += unsent;
+    })?;
     Ok((job, Sent { ledger, stop, tally, sign_outs, _lock: lock }))
+}
+
+/// A run that its ledger knows of.
+struct Begun<'a> {
+    job: &'a Job,
+    ledger: Ledger,
+    plan: &'a Plan,
+    missing: &'a HashSet<String>,
+    /// Users whom the run before left in flight.
+    in_flight: u64,
+}
+
+impl Begun<'_> {
+    /// Brings the roster into the ledger, and sends what is to do.
+    async fn send(
+        self,
+        printer: &Printer,
+        shutdown: &Shutdown,
+        mut words: LastWords,
+    ) -> Result<(Ledger, StopReason, Tally, Option<SignOuts>), Error> {
+        let Self { job, mut ledger, plan, missing, in_flight } = self;
+        ledger.keep_password_life(job.client.facts().password_life)?;
+        printer.in_run(ledger.run_number());
+        ledger.turn_to(&job.target)?;
+        record::record(job, plan, &ledger)?;
+        import(job, &mut ledger, &plan.import_key, printer)?;
+        failpoint::hit("imported");
+        let unsent = fail_unsent(job, &mut ledger, missing)?;
+        if in_flight + plan.counts.unknown > 0 {
+            note_doubts(job, &ledger, in_flight, printer)?;
+        }
+        let (ledger, stop, mut tally) = if plan.to_reset == 0 {
+            (ledger, StopReason::Finished, Tally::default())
+        } else {
+            let mut progress = Progress::start(printer, job.settings.show, plan.to_reset);
+            let orderly = shutdown.orderly();
+            let patience =
+                job.settings.service.connection.read_timeout.unwrap_or(Duration::MAX).min(job.settings.sending.drain);
+            words.sending(job.place(), Some(patience));
+            let mut show = |tally: &Tally| {
+                words.keep(tally, shutdown.signalled(), printer);
+                progress.show(tally);
+            };
+            let sent = dispatch(job, ledger, &mut show, shutdown).await;
+            drop(orderly);
+            progress.finish();
+            let (ledger, stop, tally, written) = sent?;
+            failpoint::hit("recorded");
+            if let Err(error) = &written {
+                printer.error(error.to_string());
+            }
+            (ledger, if written.is_err() { StopReason::LedgerFailed } else { stop }, tally)
+        };
+        words.publishing(job.place());
+        let sign_outs = sign_out(job, &ledger, &stop, (printer, shutdown)).await?;
+        // Who is who was answered by the service, too.
+        if (tally.answered || job.people.is_some())
+            && let Err(error) = ledger.bind()
+        {
+            tracing::warn!("{error}");
+        }
+        tally.failed += unsent;
+        Ok((ledger, stop, tally, sign_outs))
+    }
 }
 
 /// Signs users out where it was asked for. What stopped the resets stops this, too:
@@ -144,8 +177,16 @@ async fn dispatch(
         batch: job.batch.clone(),
     };
     let pacer = Pacer::start(sending.rate);
+    let mut noted = false;
+    let mut show = |tally: &Tally| {
+        if !noted && shutdown.signalled().is_some() {
+            noted = true;
+            writer.stopping();
+        }
+        show(tally);
+    };
     let means = dispatch::Means { service: &job.client, book: &writer, pacer, limits: &limits, shutdown };
-    let (stop, tally) = dispatch::run(means, &mut events, show).await;
+    let (stop, tally) = dispatch::run(means, &mut events, &mut show).await;
     let (ledger, written) = writer.finish();
     Ok((ledger, stop, tally, written))
 }

@@ -87,6 +87,7 @@ fn runs_for_machines<S: serde::Serializer>(runs: &[RunRecord], to: S) -> Result<
             "ended_at": run.ended_at.map(|at| Millis(at).to_string()),
             "exit_code": run.exit_code,
             "ending": run.ending,
+            "stopping_since": run.stopping_since,
         })
     }))
 }
@@ -177,14 +178,19 @@ impl BatchStatus {
         let signed_in = self.sign_out.map_or(0, |ends| ends.left);
         Left { counts: self.counts, causes: &self.causes, doubt: self.in_doubt, signed_in, closed, place: &self.place }
     }
-}
 
-/// Returns a run's end in words.
-#[must_use]
-pub(in crate::commands) fn ending(run: &RunRecord, going_on: bool) -> String {
-    match (&run.ending, run.exit_code) {
-        (Some(ending), Some(code)) => format!("exit {code}, {ending}"),
-        _ if going_on => "going on".into(),
-        _ => "crashed or was killed".into(),
+    /// Returns a run's end in words.
+    #[must_use]
+    pub(in crate::commands) fn ending(&self, run: &RunRecord) -> String {
+        let goes_on = self.running.is_some() && self.runs.last().is_some_and(|newest| newest.run == run.run);
+        match (&run.ending, run.exit_code, &run.stopping_since) {
+            (Some(ending), Some(code), _) => format!("exit {code}, {ending}"),
+            (_, _, None) if goes_on => "going on".into(),
+            (_, _, Some(since)) if goes_on => format!("stopping since {since}, as a signal asked"),
+            (_, _, Some(since)) => {
+                format!("crashed or was killed while it was stopping, which a signal had asked for at {since}")
+            }
+            (_, _, None) => "crashed or was killed".into(),
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::ui::Printer;
 mod batch;
 mod text;
 
-pub(super) use batch::{BatchStatus, ending};
+pub(super) use batch::BatchStatus;
 
 /// Flags of `status`.
 #[derive(Debug, Args)]

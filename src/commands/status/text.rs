@@ -3,7 +3,7 @@
 //! Invariant: what has to be done next stands at the end, and no command is
 //! advised that would be refused.
 
-use super::batch::{BatchStatus, LastError, ending};
+use super::batch::{BatchStatus, LastError};
 use crate::commands::way_on::cause;
 use crate::model::{Counts, Millis};
 use crate::ui::format::{counted, moment};
@@ -109,7 +109,7 @@ pub(super) fn detail(batch: &BatchStatus) -> String {
         lines.push(("last error", format!("line {line}: {error_code}: {error_message}")));
     }
     for run in &batch.runs {
-        let end = ending(run, batch.running.is_some());
+        let end = batch.ending(run);
         lines.push(("run", format!("{} by {} on {}: {end}", Millis(run.started_at), run.identity, run.host)));
     }
     if batch.running.is_none() {

@@ -35,6 +35,8 @@ pub(crate) mod fact {
     pub(crate) const OS_USER: &str = "os_user";
     /// The reason why the run stopped early.
     pub(crate) const STOPPED: &str = "stopped";
+    /// The time at which a signal asked the run to stop.
+    pub(crate) const STOPPING: &str = "stopping_since";
 }
 
 /// Outcomes of one status within one span of time.
@@ -129,14 +131,17 @@ impl Ledger {
             let transaction = self.db.unchecked_transaction()?;
             transaction.execute(RUN_FACTS, [])?;
             for (key, value) in facts {
-                transaction.execute(
-                    "INSERT OR REPLACE INTO run_facts (run, key, value) VALUES (?1, ?2, ?3)",
-                    params![self.run, key, value],
-                )?;
+                self.put_run_fact(key, value)?;
             }
             transaction.commit()
         };
         record().map_err(|error| self.error(error))
+    }
+
+    /// Puts down a fact of the run within the transaction that is open.
+    pub(super) fn put_run_fact(&self, key: &str, value: &str) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO run_facts (run, key, value) VALUES (?1, ?2, ?3)";
+        self.db.execute(sql, params![self.run, key, value]).map(drop)
     }
 
     /// The facts of every run, by its number.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Params, Row, params};
 
-use super::{Ledger, LedgerError, UserSet};
+use super::{Ledger, LedgerError, UserSet, fact};
 use crate::model::{Counts, Millis, Password, RowKind, RowStatus, Standing, Status, UserNumber};
 
 /// A row of the output, as the ledger knows it.
@@ -96,6 +96,8 @@ pub(crate) struct RunRecord {
     pub exit_code: Option<u8>,
     /// Its end in words.
     pub ending: Option<String>,
+    /// The time at which a signal asked it to stop, if one did.
+    pub stopping_since: Option<String>,
 }
 
 /// Facts of one user that a run needs.
@@ -278,9 +280,11 @@ impl Ledger {
     /// The ledger can't be read.
     pub(crate) fn runs(&self) -> Result<Vec<RunRecord>, LedgerError> {
         let mut found = Vec::new();
+        let mut facts = self.run_facts()?;
         self.each(
             "SELECT run, started_at, pid, host, identity, ended_at, exit_code, ending FROM runs ORDER BY run",
             |row| {
+                let mut facts = facts.remove(&row.get(0)?).unwrap_or_default();
                 found.push(RunRecord {
                     run: row.get(0)?,
                     started_at: row.get(1)?,
@@ -290,6 +294,7 @@ impl Ledger {
                     ended_at: row.get(5)?,
                     exit_code: row.get(6)?,
                     ending: row.get(7)?,
+                    stopping_since: facts.remove(fact::STOPPING),
                 });
                 Ok(())
             },

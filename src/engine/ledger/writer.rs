@@ -14,7 +14,7 @@ use rusqlite::params;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::queue::Queue;
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, fact};
 use crate::model::{Millis, Outcome, Password, Status, Task, UserNumber};
 use crate::process::failpoint;
 use crate::service::PasswordMaker;
@@ -38,6 +38,8 @@ enum Command {
     Reseal(UserNumber, String),
     /// Keep a sample of the pace.
     Pace(PaceSample),
+    /// Note that a signal asked the run to stop.
+    Stopping(Millis),
     /// No request is in flight any more: what is claimed and has no outcome
     /// was never sent.
     Finish,
@@ -121,6 +123,12 @@ impl Writer {
     /// Keeps a sample of the pace.
     pub(crate) fn pace(&self, sample: PaceSample) {
         let _ = self.commands.send(Command::Pace(sample));
+    }
+
+    /// Notes that a signal has asked the run to stop just now: whoever finds it
+    /// without an end knows then that it was about to.
+    pub(crate) fn stopping(&self) {
+        let _ = self.commands.send(Command::Stopping(Millis::now()));
     }
 
     /// Records what is left, releases the claims that were never sent, and
@@ -215,6 +223,10 @@ impl Work {
                     urgent = true;
                 }
                 Command::Pace(sample) => self.keep(sample)?,
+                Command::Stopping(since) => {
+                    self.ledger.put_run_fact(fact::STOPPING, &since.to_string())?;
+                    urgent = true;
+                }
                 Command::Finish => {
                     self.ledger.db.execute("DELETE FROM claims", [])?;
                     open = false;
@@ -278,7 +290,7 @@ impl Work {
                 }
                 return false;
             }
-            Command::Claim(_) | Command::Reseal(..) | Command::Pace(_) => {}
+            Command::Claim(_) | Command::Reseal(..) | Command::Pace(_) | Command::Stopping(_) => {}
         }
         true
     }
