@@ -39,6 +39,8 @@ fn the_page_tells_who_what_when_and_what_is_left() {
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
+    // A command is marked as one, and not with the marks of a terminal.
+    assert!(page.contains("<code>finspace-reset close leavers") && !page.contains('`'), "{page}");
     // Names from outside are text, whatever they hold.
     assert!(!page.contains("out<b>.csv") && page.contains("out&#60;b&#62;.csv"), "{page}");
     // It stands alone.

@@ -67,13 +67,13 @@ pub(super) fn outcomes(activity: &[Activity], first: Millis, last: Millis) -> Re
             _ => bars.push(Bar { from: entry.from.0, to: entry.from.0 + span, pieces: vec![piece] }),
         }
     }
-    let legend = [(GOOD, "reset"), (BAD, "failed"), (UNSURE, "unknown")];
+    let legend = [(GOOD, "reset"), (BAD, "failed"), (UNSURE, "no answer")];
     let total = |wanted: &[Status]| {
         let own = activity.iter().filter(|entry| wanted.contains(&entry.status));
         own.map(|entry| entry.count).sum::<u64>()
     };
     let told = format!(
-        "Answers from {} to {} UTC: {} reset, {} failed, {} unknown.",
+        "From {} to {} UTC: {} reset, {} failed, {} without an answer at the time.",
         moment(first),
         moment(last),
         total(&[Status::Succeeded]),
@@ -137,25 +137,59 @@ struct Picture<'a> {
 }
 
 impl Picture<'_> {
-    /// The picture in both sizes, with its words for those who don't see it.
+    /// The picture in both sizes, with its key and its words for those who don't see it.
     fn figure(&self, times: &Range<i64>) -> Result<String, String> {
-        let mut figure = String::from("<figure>");
+        let mut figure = String::from("<figure><ul class=\"key\">");
+        for (colour, name) in self.legend {
+            let RGBColor(red, green, blue) = colour;
+            figure.push_str(&format!("<li class=\"c{red:02x}{green:02x}{blue:02x}\">{name}</li>"));
+        }
+        figure.push_str("</ul>");
+        let mut told = self.told.clone();
         for (class, width, height) in SIZES {
             let svg = self.draw(times, width, height)?;
-            let words = format!("<svg class=\"{class}\" role=\"img\" aria-label=\"{}: {}\" ", self.title, self.told);
+            let words = format!("<svg class=\"{class}\" role=\"img\" aria-label=\"{}: {told}\" ", self.title);
             figure.push_str(&svg.replacen("<svg ", &words, 1));
         }
-        figure.push_str(&format!("<figcaption>{}</figcaption></figure>", self.told));
+        if let Some(cut) = self.cut() {
+            told.push(' ');
+            told.push_str(&cut);
+        }
+        figure.push_str(&format!("<figcaption>{told}</figcaption></figure>"));
         Ok(figure)
+    }
+
+    /// The height of a bar without those who got no answer: a run that was killed
+    /// leaves all of them at one moment, and they would press the others flat.
+    fn height(bar: &Bar) -> f64 {
+        bar.pieces.iter().filter(|(colour, _)| *colour != UNSURE).map(|(_, height)| height).sum()
+    }
+
+    /// The top of the picture: that of the highest bar, and of a line that is not
+    /// far above what is sent.
+    fn ceiling(&self) -> f64 {
+        let highest = self.bars.iter().map(Self::height).fold(0.0, f64::max);
+        let whole = self.bars.iter().flat_map(|bar| &bar.pieces).map(|(_, height)| *height).fold(0.0, f64::max);
+        let highest = if highest > 0.0 { highest } else { whole.max(1.0) };
+        let line = self.line.iter().map(|(_, height)| *height).fold(0.0, f64::max);
+        highest.max(line.min(highest * 2.0)) * 1.15
+    }
+
+    /// Returns what reaches beyond the picture, in words.
+    fn cut(&self) -> Option<String> {
+        let ceiling = self.ceiling();
+        let tall = |bar: &Bar| bar.pieces.iter().map(|(_, height)| height).sum::<f64>() > ceiling;
+        if self.bars.iter().any(tall) {
+            return Some("A grey bar that reaches the top goes on beyond it.".into());
+        }
+        let aim = self.line.iter().map(|(_, height)| *height).fold(0.0, f64::max);
+        (aim > ceiling).then(|| format!("The rate aimed at, up to {aim:.0}, goes on beyond the top."))
     }
 
     fn draw(&self, times: &Range<i64>, width: u32, height: u32) -> Result<String, String> {
         let Self { title, legend, bars, line, .. } = *self;
         let is_wide = width > 500;
-        let heights = bars.iter().map(|bar| bar.pieces.iter().map(|(_, height)| height).sum::<f64>());
-        let highest = heights.fold(1.0, f64::max);
-        // An aim far above what is sent would press the bars flat.
-        let ceiling = highest * 1.35;
+        let ceiling = self.ceiling();
         let long = times.end - times.start > 86_400_000;
         let mut svg = String::new();
         let mut paint = || -> Result<(), Box<dyn std::error::Error + '_>> {
@@ -164,7 +198,7 @@ impl Picture<'_> {
             let mut chart = ChartBuilder::on(&area)
                 .margin(12)
                 .margin_right(30)
-                .x_label_area_size(32)
+                .x_label_area_size(42)
                 .y_label_area_size(if is_wide { 64 } else { 52 })
                 .build_cartesian_2d(times.clone(), 0.0..ceiling)?;
             chart
@@ -178,35 +212,27 @@ impl Picture<'_> {
                 .y_desc(title)
                 .x_desc("UTC")
                 .draw()?;
-            for (colour, name) in legend {
+            for (colour, _) in legend {
                 let mut pieces = Vec::new();
                 for bar in bars {
                     let mut bottom = 0.0;
                     for (own, height) in &bar.pieces {
                         if own == colour && *height > 0.0 {
                             let gap = (bar.to - bar.from) / 8;
-                            let corners = [(bar.from, bottom), (bar.to - gap, bottom + height)];
+                            let top = (bottom + height).min(ceiling);
+                            let corners = [(bar.from, bottom.min(ceiling)), (bar.to - gap, top)];
                             pieces.push(Rectangle::new(corners, colour.filled()));
                         }
                         bottom += height;
                     }
                 }
-                let (colour, is_line) = (*colour, *colour == AIM);
-                let key = move |(x, y): (i32, i32)| Rectangle::new([(x, y - 4), (x + 12, y + 4)], colour.filled());
-                let drawn = if is_line {
+                if *colour == AIM {
                     let points = line.iter().map(|(at, height)| (*at, height.min(ceiling)));
-                    chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?
+                    chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
                 } else {
-                    chart.draw_series(pieces)?
-                };
-                drawn.label(*name).legend(key);
+                    chart.draw_series(pieces)?;
+                }
             }
-            chart
-                .configure_series_labels()
-                .position(SeriesLabelPosition::UpperRight)
-                .background_style(WHITE.mix(0.85))
-                .border_style(TRANSPARENT)
-                .draw()?;
             area.present()?;
             Ok(())
         };
@@ -218,4 +244,39 @@ impl Picture<'_> {
 fn clock(at: i64, with_day: bool) -> String {
     let form = if with_day { "%m-%d %H:%M" } else { "%H:%M:%S" };
     jiff::Timestamp::from_millisecond(at).map(|at| at.strftime(form).to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_many_of_one_moment_do_not_press_the_others_flat() {
+        let at = |second: i64, status, count| Activity { from: Millis(second * 1000), status, count };
+        let mut activity: Vec<Activity> = (0..20).map(|second| at(second, Status::Succeeded, 20)).collect();
+        let plain = outcomes(&activity, Millis(0), Millis(20_000)).unwrap();
+        activity.insert(10, at(9, Status::Unknown, 5000));
+        let doubtful = outcomes(&activity, Millis(0), Millis(20_000)).unwrap();
+        // The axis is the same: so are the heights of all who were reset.
+        let heights = |svg: &str| svg.matches("#003A70").count();
+        assert_eq!(heights(&plain), heights(&doubtful));
+        assert!(plain.contains("\n1000\n") && doubtful.contains("\n1000\n"), "{doubtful}");
+        assert!(doubtful.contains("5000 without an answer") && doubtful.contains("goes on beyond it"), "{doubtful}");
+        assert!(!plain.contains("beyond"), "{plain}");
+        // Where there is nothing else, it is seen whole.
+        let alone = outcomes(&[at(9, Status::Unknown, 5)], Millis(0), Millis(20_000)).unwrap();
+        assert!(!alone.contains("beyond"), "{alone}");
+    }
+
+    #[test]
+    fn the_key_stands_outside_of_the_picture() {
+        let sample = |at, sent| PaceSample { at: Millis(at), sent, throttled: 0, rate: Some(20.0) };
+        let paces: Vec<PaceSample> = (1..20).map(|at| sample(at * 1000, 20)).collect();
+        let figure = requests(&paces, &[0], Millis(0), Millis(20_000)).unwrap();
+        let (key, pictures) = figure.split_once("<svg").unwrap();
+        for name in ["requests taken", "throttled", "rate aimed at"] {
+            assert!(key.contains(name), "{figure}");
+        }
+        assert!(!pictures.contains("\nrate aimed at\n"), "{figure}");
+    }
 }

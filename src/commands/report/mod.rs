@@ -83,7 +83,22 @@ struct Page<'a> {
 /// Facts of one run.
 struct RunFacts {
     title: String,
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<Fact>,
+}
+
+/// A fact with its name.
+struct Fact {
+    name: &'static str,
+    value: String,
+    /// True for words of our own, in which commands stand between backticks.
+    is_prose: bool,
+}
+
+/// Takes a text of our own apart: its words, and the commands between backticks.
+fn parts(text: &str) -> impl Iterator<Item = (bool, &str)> {
+    let is_paired = text.matches('`').count() % 2 == 0;
+    let cut = move |at: char| is_paired && at == '`';
+    text.split(cut).enumerate().map(|(at, part)| (at % 2 == 1, part))
 }
 
 /// Runs `finspace-reset report`.
@@ -202,7 +217,9 @@ fn runs(batch: &BatchStatus, facts: &BTreeMap<i64, BTreeMap<String, String>>) ->
             ("Command line", fact(fact::COMMAND_LINE)),
             ("Encrypted for", encrypted),
         ];
-        let facts = all.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect();
+        let is_prose = |name| matches!(name, "How it ended" | "Stopped because");
+        let named = |(name, value): (_, Option<_>)| value.map(|value| Fact { name, value, is_prose: is_prose(name) });
+        let facts = all.into_iter().filter_map(named).collect();
         RunFacts { title: format!("Run {}", run.run), facts }
     };
     batch.runs.iter().rev().take(RUNS).map(one).collect()

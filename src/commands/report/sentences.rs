@@ -5,6 +5,7 @@
 
 use super::causes::Causes;
 use crate::commands::status::BatchStatus;
+use crate::model::Millis;
 use crate::ui::format::{counted, moment};
 
 /// `1 user is`, `2 users are`.
@@ -29,11 +30,12 @@ pub(super) fn standing(batch: &BatchStatus, causes: &Causes) -> Vec<String> {
     };
     let expiry = causes.reset.map_or_else(String::new, |(first, last)| {
         let life = batch.password_life;
+        let verb = if last.plus(life) < Millis::now() { "expired" } else { "expire" };
         let (first, last) = (moment(first.plus(life)), moment(last.plus(life)));
         if first == last {
-            format!("; the temporary passwords expire at {first} UTC")
+            format!("; the temporary passwords {verb} at {first} UTC")
         } else {
-            format!("; the temporary passwords expire between {first} and {last} UTC")
+            format!("; the temporary passwords {verb} between {first} and {last} UTC")
         }
     });
     tell(counts.succeeded, format!("{} reset{expiry}.", are(counts.succeeded)));
