@@ -98,9 +98,25 @@ fn width() -> usize {
 /// A field of the progress.
 struct Field {
     text: String,
-    /// The lower, the more it is wanted.
+    /// The same in fewer words, where there are such.
+    short: Option<String>,
+    /// The lower, the more it is wanted; none has the same as another.
     rank: u8,
 }
+
+impl Field {
+    fn new(text: String, rank: u8) -> Self {
+        Self { text, short: None, rank }
+    }
+
+    /// The forms, the longest first.
+    fn forms(&self) -> impl Iterator<Item = &str> {
+        [Some(self.text.as_str()), self.short.as_deref()].into_iter().flatten()
+    }
+}
+
+/// The rank up to which a field goes before the bar.
+const URGENT: u8 = 5;
 
 /// The words on how far a run has come.
 struct Words<'a> {
@@ -123,31 +139,34 @@ impl<'a> Words<'a> {
     /// The fields in the order in which they stand.
     fn fields(&self) -> Vec<Field> {
         let Tally { reset, failed, unknown, retried, throttled, rate_found, .. } = *self.tally;
-        let bad = |count: u64, word: &str, rank, idle| Field {
-            text: format!("{word} {count}"),
-            rank: if count > 0 { rank } else { idle },
+        let bad = |count: u64, word: &str, rank, idle| {
+            Field::new(format!("{word} {count}"), if count > 0 { rank } else { idle })
         };
         let eta = self.eta.map_or_else(|| "?".to_owned(), human);
         let mut fields = vec![
-            bad(failed, "failed", 0, 6),
-            bad(unknown, "unknown", 1, 7),
-            bad(throttled, "throttled", 2, 8),
-            Field { text: format!("ok {reset}"), rank: 4 },
-            Field { text: format!("eta {eta}"), rank: 3 },
-            Field { text: format!("{:.1}/s", self.rate), rank: 5 },
-            Field { text: format!("retried {retried}"), rank: 9 },
+            Field::new(format!("{}/{}", self.tally.done, self.total), 3),
+            bad(failed, "failed", 0, 8),
+            bad(unknown, "unknown", 1, 9),
+            bad(throttled, "throttled", 2, 10),
+            Field::new(format!("ok {reset}"), 6),
+            Field::new(format!("eta {eta}"), 5),
+            Field::new(format!("{:.1}/s", self.rate), 7),
+            Field::new(format!("retried {retried}"), 11),
         ];
         let pause = match self.tally.pause {
             // What is over in a moment need not be read.
             Some(Pause::Asked(left)) if left >= WORTH_TELLING => {
-                Some(format!("waiting {} as the service asks (Retry-After)", human(left)))
+                let short = format!("· waiting {}", human(left));
+                Some((format!("{short} as the service asks (Retry-After)"), Some(short)))
             }
-            Some(Pause::BackOff(left)) if left >= WORTH_TELLING => Some(format!("next try in {}", human(left))),
+            Some(Pause::BackOff(left)) if left >= WORTH_TELLING => {
+                Some((format!("· next try in {}", human(left)), None))
+            }
             _ => None,
         };
-        fields.extend(pause.map(|text| Field { text: format!("· {text}"), rank: 2 }));
+        fields.extend(pause.map(|(text, short)| Field { text, short, rank: 4 }));
         if let Some(found) = rate_found {
-            fields.push(Field { text: format!("limit about {}", pace(found)), rank: 10 });
+            fields.push(Field::new(format!("limit about {}", pace(found)), 12));
         }
         fields
     }
@@ -156,28 +175,25 @@ impl<'a> Words<'a> {
     fn fit(&self, width: usize) -> (String, String) {
         // The last column makes some terminals break the line.
         let width = width.saturating_sub(1);
-        let head = format!("{}/{}", self.tally.done, self.total);
-        let mut fields = self.fields();
-        let length = |field: &Field| field.text.chars().count() + 1;
-        let urgent: usize = fields.iter().filter(|field| field.rank <= 3).map(length).sum();
-        let fits = |bar: &&usize| **bar + 1 + head.len() + urgent <= width && **bar * 4 <= width;
+        let fields = self.fields();
+        let length = |form: &str| form.chars().count() + 1;
+        let shortest = |field: &Field| field.forms().map(length).min().unwrap_or(0);
+        let urgent: usize = fields.iter().filter(|field| field.rank <= URGENT).map(shortest).sum();
+        // The first word has no blank before it, and the bar one behind it.
+        let fits = |bar: &&usize| **bar + urgent <= width && **bar * 4 <= width;
         let bar = BARS.iter().find(fits).copied().unwrap_or(0);
-        let mut room = width.saturating_sub(head.len() + if bar > 0 { bar + 1 } else { 0 });
-        let mut ranks: Vec<(u8, usize)> = fields.iter().map(|field| (field.rank, length(field))).collect();
-        ranks.sort_unstable();
-        // Nothing less wanted takes the place of what does not fit.
-        let mut last = None;
-        for (rank, length) in ranks {
-            if length > room {
-                break;
-            }
-            room -= length;
-            last = Some(rank);
+        let mut room = if bar > 0 { width - bar } else { width + 1 };
+        let mut wanted: Vec<usize> = (0..fields.len()).collect();
+        wanted.sort_unstable_by_key(|at| fields[*at].rank);
+        let mut shown = vec![""; fields.len()];
+        for at in wanted {
+            // Nothing less wanted takes the place of what does not fit.
+            let Some(form) = fields[at].forms().find(|form| length(form) <= room) else { break };
+            room -= length(form);
+            shown[at] = form;
         }
-        fields.retain(|field| last.is_some_and(|last| field.rank <= last));
-        let words = fields.iter().map(|field| field.text.as_str());
-        let words = std::iter::once(head.as_str()).chain(words).collect::<Vec<_>>().join(" ");
-        (self.bar(bar), words)
+        shown.retain(|form| !form.is_empty());
+        (self.bar(bar), shown.join(" "))
     }
 
     /// The bar, and a blank behind it.
@@ -199,8 +215,7 @@ impl<'a> Words<'a> {
 
     /// Everything, in a line.
     fn all(&self) -> String {
-        let fields: Vec<String> = self.fields().into_iter().map(|field| field.text).collect();
-        format!("{}/{} {}", self.tally.done, self.total, fields.join(" "))
+        self.fields().into_iter().map(|field| field.text).collect::<Vec<_>>().join(" ")
     }
 
     /// Everything, for machines.
@@ -284,5 +299,32 @@ mod tests {
         let line = shown(&good, 60);
         assert!(line.contains("ok 12000") && line.contains("eta") && line.contains(['━', '╸', '─']), "{line}");
         assert!(shown(&good, 120).contains("failed 0 unknown 0"), "{}", shown(&good, 120));
+    }
+    #[test]
+    fn much_bad_news_goes_before_the_place_and_the_wait() {
+        let storm = Tally { done: 123_456, failed: 123_456, unknown: 12_345, throttled: 1_234_567, ..BAD };
+        let asked = Some(Pause::Asked(Duration::from_secs(12)));
+        for pause in [None, asked, Some(Pause::BackOff(Duration::from_secs(20)))] {
+            let line = shown(&Tally { pause, ..storm }, 60);
+            for part in ["failed 123456", "unknown 12345", "throttled 1234567"] {
+                assert!(line.contains(part), "{line}");
+            }
+            let line = shown(&Tally { pause, ..storm }, 80);
+            assert!(line.contains("123456/1000000"), "{line}");
+        }
+        let line = shown(&Tally { pause: asked, ..BAD }, 80);
+        assert!(line.contains("· waiting 12s"), "{line}");
+        let line = shown(&Tally { pause: asked, ..BAD }, 200);
+        assert!(line.contains("as the service asks (Retry-After)"), "{line}");
+    }
+
+    #[test]
+    fn a_wait_never_makes_the_line_too_long() {
+        for pause in [Pause::Asked(Duration::from_secs(290)), Pause::BackOff(Duration::from_secs(20))] {
+            for width in 20..200 {
+                shown(&Tally { pause: Some(pause), ..BAD }, width);
+                shown(&Tally { pause: Some(pause), failed: 0, unknown: 0, ..BAD }, width);
+            }
+        }
     }
 }
