@@ -96,7 +96,7 @@ struct Fact {
 
 /// Takes a text of our own apart: its words, and the commands between backticks.
 fn parts(text: &str) -> impl Iterator<Item = (bool, &str)> {
-    let is_paired = text.matches('`').count() % 2 == 0;
+    let is_paired = text.matches('`').count().is_multiple_of(2);
     let cut = move |at: char| is_paired && at == '`';
     text.split(cut).enumerate().map(|(at, part)| (at % 2 == 1, part))
 }
