@@ -60,6 +60,7 @@ pub(super) fn run(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
             return Err(Error::NotClosed);
         }
     }
+    let signed_in = ledger.count_to_sign_out()?;
     ledger.discard("the operator closed it")?;
     let counts = ledger.counts()?;
     printer.note(format!("{kind} {batch} is closed: its passwords are erased, its history stays"));
@@ -68,6 +69,12 @@ pub(super) fn run(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
         printer.note(format!(
             "{} {be} still to do: `run` with --batch {batch} and another --output goes on with the rest",
             counted(counts.to_do(), "user")
+        ));
+    }
+    if signed_in > 0 {
+        printer.note(format!(
+            "{} reset and not signed out, as --sign-out wanted: end their sessions with `aws cognito-idp admin-user-global-sign-out`",
+            if signed_in == 1 { "1 user is".into() } else { format!("{signed_in} users are") }
         ));
     }
     Ok(Exit::Success)

@@ -42,6 +42,8 @@ mod run;
 mod scheduling;
 mod secrets;
 mod services;
+#[cfg(feature = "cognito")]
+mod sign_outs;
 mod simulator;
 mod storms;
 mod terminal;

@@ -1,12 +1,9 @@
 //! The users of a user pool: who is who before anything is sent, lists of them,
-//! previews, and the ends of their sessions.
-
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+//! and previews.
 
 use serde_json::Value;
 
-use crate::common::{Ran, Room, Simulator, Table};
+use crate::common::{Ran, Room, Simulator};
 
 const POOL: &str = "us-east-1_Simulated";
 const SUB: &str = "0b7c4a52-9f3e-4c1d-8a3b-5d2f7e6a1c90";
@@ -167,98 +164,4 @@ fn a_preview_tells_of_the_pool_and_a_pace_that_its_users_would_feel_is_warned_of
     let summary: Value = serde_json::from_str(&room.read("s.json")).unwrap();
     assert_eq!(summary["user_pool"]["id"], POOL);
     assert_eq!(summary.get("sign_out"), None);
-}
-
-#[test]
-fn sessions_end_after_the_password_and_one_that_does_not_is_tried_again_without_a_reset() {
-    let room = Room::new();
-    let simulator = pool(&room, "email-aliases", USERS);
-    room.write("users.csv", "username\nann\nbob\n");
-    let words = ["users.csv", "-o", "out.csv", "--sign-out", "--summary", "s.json", "--yes"];
-    let refusing = Refusing::start(&simulator, "AdminUserGlobalSignOut");
-    let ran = run(&room, &refusing.endpoint, &words).expect(1);
-    let ran = ran.says("line 2: \"ann\" is reset and could not be signed out (InvalidParameterException");
-    ran.says("signed out: 0, 2 failed; 2 who are reset are not signed out yet");
-    let table = room.table("out.csv");
-    assert_eq!(table.header.last().unwrap(), "signed_out_at");
-    assert_eq!((table.column("status"), table.column("signed_out_at")), (vec!["succeeded"; 2], vec![""; 2]));
-    let summary: Value = serde_json::from_str(&room.read("s.json")).unwrap();
-    assert_eq!(summary["sign_out"], serde_json::json!({"signed_out": 0, "failed": 2, "left": 2}));
-    assert_eq!(summary["closed"], false);
-
-    refusing.relent();
-    run(&room, &refusing.endpoint, &words).expect(0).says("signed out: 2");
-    let table = room.table("out.csv");
-    assert!(table.column("signed_out_at").iter().all(|at| at.starts_with("20")), "{table:?}");
-    let seen = simulator.seen();
-    assert_eq!((seen.users["ann"].resets, &seen.state["users"]["ann"]["sign_outs"]), (1, &1.into()));
-    assert_eq!(table.column("temporary_password")[1], seen.current("bob"));
-    // Without the flag the output has the columns of every other run.
-    room.write("more.csv", "username\ndis\n");
-    reset(&room, &simulator, &["more.csv", "-o", "more-out.csv"]).expect(0);
-    assert_eq!(Table::parse(room.read("more-out.csv").as_bytes()).header.last().unwrap(), "input_line");
-    room.run(&["run", "users.csv", "-o", "x.csv", "--sign-out"]).expect(2).says("--user-pool-id");
-}
-
-/// A proxy in front of a simulator, which refuses an operation until it relents.
-struct Refusing {
-    endpoint: String,
-    refuses: std::sync::Arc<std::sync::atomic::AtomicBool>,
-}
-
-impl Refusing {
-    fn start(simulator: &Simulator, operation: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let behind = simulator.endpoint.strip_prefix("http://").unwrap().to_owned();
-        let refuses = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
-        let ask = refuses.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (mut stream, behind, ask) = (stream.unwrap(), behind.clone(), ask.clone());
-                std::thread::spawn(move || {
-                    let Some(request) = read_request(&mut stream) else { return };
-                    let text = String::from_utf8_lossy(&request).into_owned();
-                    if text.contains(operation) && ask.load(std::sync::atomic::Ordering::Relaxed) {
-                        let body = r#"{"__type":"InvalidParameterException","message":"not this one"}"#;
-                        let head =
-                            "HTTP/1.1 400 Bad Request\r\nContent-Type: application/x-amz-json-1.1\r\nConnection: close";
-                        let _ = write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-                        return;
-                    }
-                    let mut there = TcpStream::connect(behind).unwrap();
-                    let text = text.replacen("\r\n", "\r\nConnection: close\r\n", 1);
-                    there.write_all(text.as_bytes()).unwrap();
-                    let mut answer = Vec::new();
-                    let _ = there.read_to_end(&mut answer);
-                    let answer = String::from_utf8_lossy(&answer).replacen("\r\n", "\r\nConnection: close\r\n", 1);
-                    let _ = stream.write_all(answer.as_bytes());
-                });
-            }
-        });
-        Self { endpoint, refuses }
-    }
-
-    fn relent(&self) {
-        self.refuses.store(false, std::sync::atomic::Ordering::Relaxed);
-    }
-}
-
-/// Reads a request with the body that its head announces.
-fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
-    let mut request = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let text = String::from_utf8_lossy(&request).to_lowercase();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-            if body.len() >= length.map_or(0, |length| length.trim().parse().unwrap()) {
-                return Some(request);
-            }
-        }
-        match stream.read(&mut buffer) {
-            Ok(got @ 1..) => request.extend_from_slice(&buffer[..got]),
-            _ => return None,
-        }
-    }
 }

@@ -72,11 +72,8 @@ pub(super) fn nothing_left(ready: &Ready, printer: &Printer) -> Result<Option<Ex
 pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdown) -> Exit {
     let Sent { mut ledger, stop, tally, sign_outs, .. } = sent;
     let signed_in = sign_outs.as_ref().map_or(0, |ends| ends.left);
-    // What ends the signing out ends the run: a deadline or a signal.
-    let stop = match sign_outs.as_ref().and_then(|ends| ends.stopped.clone()) {
-        Some(ended @ (StopReason::Deadline | StopReason::Signalled(_))) => ended,
-        _ => stop,
-    };
+    // What ends the signing out ends the run.
+    let stop = sign_outs.as_ref().and_then(|ends| ends.stopped.clone()).unwrap_or(stop);
     let mut errors = Vec::new();
     let published = if has_results(&ledger) { publish(job, &ledger).map(Some) } else { Ok(None) };
     let published = published.unwrap_or_else(|error| {
@@ -86,10 +83,11 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
     let is_published = published.is_some();
     let counts = published.unwrap_or_else(|| ledger.counts().unwrap_or_default());
     failpoint::hit("published");
-    let closing = match signed_in {
+    let closing = match ledger.count_to_sign_out() {
         _ if !is_published => Ok(Closing::Open),
-        0 => close(job, &mut ledger, &stop, counts),
-        _ => Ok(Closing::Kept(format!("batch {} stays open for those who are not signed out", job.batch))),
+        Ok(0) => close(job, &mut ledger, &stop, counts),
+        Ok(left) => Ok(Closing::Kept(kept_for_sign_outs(job, left))),
+        Err(error) => Err(error.into()),
     };
     let closing = closing.unwrap_or_else(|error| {
         errors.push(error);
@@ -190,6 +188,19 @@ fn close(job: &Job, ledger: &mut Ledger, stop: &StopReason, counts: Counts) -> R
         ))),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Returns why a batch is kept whose users are reset and not all signed out.
+fn kept_for_sign_outs(job: &Job, left: u64) -> String {
+    let batch = &job.batch;
+    let spite = if job.settings.close { ", in spite of --close" } else { "" };
+    if job.settings.sending.sign_out {
+        return format!("batch {batch} stays open{spite}: {left} who are reset are not signed out");
+    }
+    format!(
+        "batch {batch} stays open{spite}: an earlier run was to sign its users out, and {left} are not; add --sign-out, or let them be with: {}",
+        job.place().command("close", "")
+    )
 }
 
 fn doubt(job: &Job, ledger: &Ledger, counts: Counts) -> Doubt {

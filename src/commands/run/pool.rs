@@ -10,7 +10,7 @@ use crate::commands::error::{CheckError, Error};
 use crate::engine::dispatch::ask::{Inquiry, ask};
 use crate::engine::dispatch::pacer::Pacer;
 use crate::engine::dispatch::stop::StopReason;
-use crate::service::cognito::{Client, Pool};
+use crate::service::cognito::{Client, Pool, remedy};
 use crate::service::{Failure, Service, ServiceFacts};
 
 /// Asks the pool for its rules, which the client remembers.
@@ -38,7 +38,7 @@ impl Inquiry for Question<'_> {
     type Error = Error;
 
     fn facts(&self) -> ServiceFacts {
-        self.client.facts()
+        ServiceFacts { refused: remedy::DESCRIBE, ..self.client.facts() }
     }
 
     fn next(&mut self) -> Result<Option<()>, Error> {

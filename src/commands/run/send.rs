@@ -90,11 +90,18 @@ impl Begun<'_> {
         mut words: LastWords,
     ) -> Result<(Ledger, StopReason, Tally, Option<SignOuts>), Error> {
         let Self { job, mut ledger, plan, missing, in_flight } = self;
-        ledger.keep_password_life(job.client.facts().password_life)?;
+        if plan.to_reset > 0 {
+            // Only then the service was asked for it.
+            ledger.keep_password_life(job.client.facts().password_life)?;
+        }
         printer.in_run(ledger.run_number());
         ledger.turn_to(&job.target)?;
         record::record(job, plan, &ledger)?;
         import(job, &mut ledger, &plan.import_key, printer)?;
+        if job.settings.sending.sign_out {
+            // Before anything is sent: a run that dies leaves the wish behind.
+            ledger.take_sign_outs()?;
+        }
         failpoint::hit("imported");
         let unsent = fail_unsent(job, &mut ledger, missing)?;
         if in_flight + plan.counts.unknown > 0 {

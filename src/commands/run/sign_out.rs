@@ -1,7 +1,8 @@
 //! `--sign-out`: ends the sessions of users who were reset, after the passwords.
 //!
 //! Invariant: nothing here resets. A sign-out is recorded when it is answered;
-//! one that fails leaves the reset as it is, and the next run tries it again.
+//! one that fails leaves the reset as it is, and the next run tries it again. A
+//! fault here never keeps the passwords out of the results.
 
 use futures::future::LocalBoxFuture;
 
@@ -14,7 +15,7 @@ use crate::engine::dispatch::stop::StopReason;
 use crate::engine::ledger::{Ledger, LedgerError, SignedIn};
 use crate::model::Tally;
 use crate::process::signals::Shutdown;
-use crate::service::cognito::Client;
+use crate::service::cognito::{Client, remedy};
 use crate::service::{Failure, Service, ServiceFacts};
 use crate::ui::{Printer, Progress};
 
@@ -24,14 +25,13 @@ const EXAMPLES: u64 = 10;
 /// Signs the users out who were reset and are not yet, at the pace of the run.
 ///
 /// # Errors
-/// The ledger can't be read or written.
+/// The ledger can't be read.
 pub(super) async fn sign_out(
     job: &Job,
     client: &Client,
     ledger: &Ledger,
     (printer, shutdown): (&Printer, &Shutdown),
 ) -> Result<SignOuts, Error> {
-    ledger.take_sign_outs()?;
     let left = ledger.count_signed_in()?;
     if left == 0 {
         return Ok(SignOuts::default());
@@ -43,8 +43,12 @@ pub(super) async fn sign_out(
     let orderly = shutdown.orderly();
     // What is in flight at a signal is dropped: it harms nobody to be done twice.
     let stop = tokio::select! {
-        stop = ask(&mut inquiry, pacer, &bounds, &mut show) => stop?,
+        biased;
         signal = shutdown.requested() => StopReason::Signalled(signal),
+        stop = ask(&mut inquiry, pacer, &bounds, &mut show) => stop.unwrap_or_else(|error| {
+            printer.error(error.to_string());
+            StopReason::LedgerFailed
+        }),
     };
     drop(orderly);
     progress.finish();
@@ -56,7 +60,8 @@ pub(super) async fn sign_out(
     if let Some(why) = stopped.as_ref().and_then(StopReason::reason) {
         printer.warning(format!("stopped signing users out, who stay reset: {why}"));
     }
-    Ok(SignOuts { left: ledger.count_signed_in()?, stopped, ..found })
+    let left = ledger.count_signed_in().unwrap_or(left.saturating_sub(found.done));
+    Ok(SignOuts { left, stopped, ..found })
 }
 
 struct SigningOut<'a> {
@@ -74,7 +79,7 @@ impl Inquiry for SigningOut<'_> {
     type Error = LedgerError;
 
     fn facts(&self) -> ServiceFacts {
-        self.client.facts()
+        ServiceFacts { refused: remedy::SIGN_OUT, ..self.client.facts() }
     }
 
     fn next(&mut self) -> Result<Option<SignedIn>, LedgerError> {

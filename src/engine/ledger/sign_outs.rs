@@ -80,6 +80,14 @@ impl Ledger {
         self.db.query_row(&sql, [], |row| row.get(0)).map_err(|error| self.error(error))
     }
 
+    /// Counts those whom a run was to sign out and did not; none where no run was.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn count_to_sign_out(&self) -> Result<u64, LedgerError> {
+        if self.has_table("sign_outs")? { self.count_signed_in() } else { Ok(0) }
+    }
+
     /// Returns the next of the roster's users who were reset and not signed out.
     ///
     /// # Errors

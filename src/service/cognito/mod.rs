@@ -21,6 +21,20 @@ pub(crate) use client::{Client, connect, connect_simulated};
 pub(super) use failure::OWN_ERRORS;
 pub(crate) use pool::Pool;
 
+/// The way out where the service refuses the caller an operation.
+macro_rules! refused {
+    ($operation:literal) => {
+        concat!("check --user-pool-id and --region, and that the credentials may use cognito-idp:", $operation)
+    };
+}
+
+/// The ways out of the operations beside the reset itself.
+pub(crate) mod remedy {
+    pub(crate) const DESCRIBE: &str = refused!("DescribeUserPool");
+    pub(crate) const LIST: &str = refused!("ListUsers");
+    pub(crate) const SIGN_OUT: &str = refused!("AdminUserGlobalSignOut");
+}
+
 /// Cognito user pools; the password's life is the pool's own where it is known.
 pub(crate) const FACTS: ServiceFacts = ServiceFacts {
     name: "Cognito",
@@ -28,5 +42,5 @@ pub(crate) const FACTS: ServiceFacts = ServiceFacts {
     no_such_user: failure::NO_SUCH_USER,
     user_columns: &POOL_COLUMNS,
     password_life: Duration::from_hours(7 * 24),
-    refused: "check --user-pool-id and --region, and that the credentials may use cognito-idp:AdminSetUserPassword",
+    refused: refused!("AdminSetUserPassword"),
 };

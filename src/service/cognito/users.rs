@@ -5,12 +5,13 @@ use futures::future::LocalBoxFuture;
 
 use super::client::Client;
 use super::failure::OWN_ERRORS;
+use super::remedy;
 use crate::service::directory::{Directory, DirectoryPage, DirectoryUser, Filter, PAGE};
 use crate::service::{Failure, Service, ServiceFacts};
 
 impl Directory for Client {
     fn facts(&self) -> ServiceFacts {
-        Service::facts(self)
+        ServiceFacts { refused: remedy::LIST, ..Service::facts(self) }
     }
 
     fn page(

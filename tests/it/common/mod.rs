@@ -6,6 +6,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod between;
 pub(crate) mod hostile;
 pub(crate) mod moto;
 pub(crate) mod wire;

@@ -129,9 +129,10 @@ impl Line {
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut stream = stream;
         while let Some(request) = Asked::read(&mut reader)? {
-            match if request.sets_password { self.fate() } else { Fate::Pass } {
-                Fate::Pass if request.sets_password => stream.write_all(&self.carry_out(&request)?)?,
-                Fate::Pass => stream.write_all(&self.forward(&request)?)?,
+            let sets_password = request.operation == "AdminSetUserPassword";
+            match if sets_password { self.fate() } else { Fate::Pass } {
+                Fate::Pass if sets_password => stream.write_all(&self.carry_out(&request)?)?,
+                Fate::Pass => stream.write_all(&forward(&self.upstream, &request)?)?,
                 Fate::LoseRequest => return Ok(()),
                 Fate::LoseAnswer => return self.carry_out(&request).map(drop),
                 Fate::Throttle => {
@@ -187,36 +188,37 @@ impl Line {
     /// Has the service set a password, unless its history forbids it.
     fn carry_out(&self, request: &Asked) -> std::io::Result<Vec<u8>> {
         let mut carrying = self.carrying.lock().unwrap();
-        let known = carrying.entry(request.user.clone()).or_default();
-        if self.troubles.history && known.contains(&request.password) {
+        let known = carrying.entry(request.member("Username")).or_default();
+        let password = request.member("Password");
+        if self.troubles.history && known.contains(&password) {
             self.state.lock().unwrap().met.used_before += 1;
             return Ok(refusal("PasswordHistoryPolicyViolationException", "Password has previously been used"));
         }
-        let answer = self.forward(request)?;
+        let answer = forward(&self.upstream, request)?;
         if answer.starts_with(b"HTTP/1.1 200") {
-            known.push(request.password.clone());
+            known.push(password);
         }
         Ok(answer)
     }
-
-    /// Passes a request on as it is; the answer with its length in front, so that the connection may stay.
-    fn forward(&self, request: &Asked) -> std::io::Result<Vec<u8>> {
-        let mut stream = TcpStream::connect(&self.upstream)?;
-        stream.write_all(&request.bytes)?;
-        let mut reader = BufReader::new(stream);
-        let Some(answer) = Asked::read(&mut reader)? else {
-            return Err(std::io::Error::other("the service closes"));
-        };
-        let text = String::from_utf8_lossy(&answer.bytes);
-        let (first, rest) = text.split_once("\r\n").unwrap_or_default();
-        let kept: Vec<&str> =
-            rest.split("\r\n").filter(|line| !line.to_lowercase().starts_with("connection:")).collect();
-        let status = first.split_once(' ').map_or("", |(_, status)| status);
-        Ok(format!("HTTP/1.1 {status}\r\n{}", kept.join("\r\n")).into_bytes())
-    }
 }
 
-fn refusal(code: &str, message: &str) -> Vec<u8> {
+/// Passes a request on as it is; the answer with its length in front, so that the connection may stay.
+pub(super) fn forward(upstream: &str, request: &Asked) -> std::io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(upstream)?;
+    stream.write_all(&request.bytes)?;
+    let mut reader = BufReader::new(stream);
+    let Some(answer) = Asked::read(&mut reader)? else {
+        return Err(std::io::Error::other("the service closes"));
+    };
+    let text = String::from_utf8_lossy(&answer.bytes);
+    let (first, rest) = text.split_once("\r\n").unwrap_or_default();
+    let kept: Vec<&str> = rest.split("\r\n").filter(|line| !line.to_lowercase().starts_with("connection:")).collect();
+    let status = first.split_once(' ').map_or("", |(_, status)| status);
+    Ok(format!("HTTP/1.1 {status}\r\n{}", kept.join("\r\n")).into_bytes())
+}
+
+/// The answer that refuses a request.
+pub(crate) fn refusal(code: &str, message: &str) -> Vec<u8> {
     let body = format!(r#"{{"__type":"{code}","message":"{message}"}}"#);
     let length = body.len();
     format!(
@@ -226,41 +228,46 @@ fn refusal(code: &str, message: &str) -> Vec<u8> {
 }
 
 /// A message of HTTP with a length, as it came.
-struct Asked {
+pub(crate) struct Asked {
     bytes: Vec<u8>,
     /// Whether the other side wants the connection closed behind it.
-    is_last: bool,
-    sets_password: bool,
-    user: String,
-    password: String,
+    pub(super) is_last: bool,
+    /// The operation that a request names.
+    pub(crate) operation: String,
+    /// The members of its body.
+    pub(crate) members: Value,
 }
 
 impl Asked {
+    /// A member of the body that is a text.
+    pub(crate) fn member(&self, name: &str) -> String {
+        self.members[name].as_str().unwrap_or_default().to_owned()
+    }
+
     /// Reads one; none if the connection ends before it.
-    fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Asked>> {
-        let mut head = String::new();
+    pub(super) fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Asked>> {
+        let (mut head, mut operation) = (String::new(), String::new());
         let mut length = 0;
         loop {
             let from = head.len();
             if reader.read_line(&mut head)? == 0 {
                 return Ok(None);
             }
-            let line = head[from..].to_lowercase();
-            if let Some(text) = line.strip_prefix("content-length:") {
-                length = text.trim().parse().unwrap_or(0);
+            let line = head[from..].trim();
+            let (name, value) = line.split_once(':').unwrap_or_default();
+            match name.to_lowercase().as_str() {
+                "content-length" => length = value.trim().parse().unwrap_or(0),
+                "x-amz-target" => value.rsplit('.').next().unwrap_or_default().clone_into(&mut operation),
+                _ => {}
             }
-            if line.trim().is_empty() {
+            if line.is_empty() {
                 break;
             }
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
-        let lower = head.to_lowercase();
-        let sets_password = lower.contains("identityproviderservice.adminsetuserpassword");
-        let is_last = lower.contains("connection: close");
-        let members: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let member = |name: &str| members[name].as_str().unwrap_or_default().to_owned();
-        let (user, password) = (member("Username"), member("Password"));
-        Ok(Some(Asked { bytes: [head.into_bytes(), body].concat(), is_last, sets_password, user, password }))
+        let is_last = head.to_lowercase().contains("connection: close");
+        let members = serde_json::from_slice(&body).unwrap_or_default();
+        Ok(Some(Asked { bytes: [head.into_bytes(), body].concat(), is_last, operation, members }))
     }
 }
