@@ -50,4 +50,6 @@ mod terminal;
 mod tls;
 mod users;
 mod way_on;
+#[cfg(feature = "cognito")]
+mod who_is_who;
 mod wire;

@@ -170,7 +170,7 @@ impl<D: Directory> Resolver<'_, D> {
     /// Tells what was found, and the first rows that are left alone.
     fn tell(&self) -> Result<(), Error> {
         let tallies = self.people.tallies()?;
-        let Tallies { spellings, bound, not_asked, .. } = tallies;
+        let Tallies { spellings, bound, bound_aliases, not_asked, .. } = tallies;
         let parts = [
             (tallies.missing, "missing"),
             (tallies.federated, "federated"),
@@ -186,6 +186,12 @@ impl<D: Directory> Resolver<'_, D> {
         let name = self.asked.directory.facts().name;
         let checked = counted(spellings - bound - not_asked, "user");
         self.printer.note(format!("checked {checked} with {name}: {odd}"));
+        if bound_aliases > 0 {
+            let rows = if bound_aliases == 1 { "1 row stands".into() } else { format!("{bound_aliases} rows stand") };
+            self.printer.note(format!(
+                "{rows} for the user whom this batch sent to before, by an address or another spelling, even if somebody else has it by now"
+            ));
+        }
         if tallies.refused() > 0 {
             self.tell_left_alone(tallies.refused())?;
         }

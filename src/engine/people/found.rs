@@ -17,6 +17,8 @@ pub(crate) struct Tallies {
     pub spellings: u64,
     /// Those that mean a user whom this batch has reset, or may have.
     pub bound: u64,
+    /// Those of them that are not the user's name, and may be somebody else's by now.
+    pub bound_aliases: u64,
     /// Those that the directory was not asked about.
     pub not_asked: u64,
     /// Those of users who may not sign in.
@@ -75,13 +77,13 @@ impl People {
         if tied {
             return Ok(Some(Refusal::Ambiguous));
         }
-        if row.get::<_, Option<String>>(0)?.is_some() {
-            return Ok(Fitness::from_number(row.get(2)?).refusal());
-        }
+        let is_met = row.get::<_, Option<String>>(0)?.is_some();
         Ok(match row.get::<_, Option<String>>(4)? {
+            // Somebody was met, perhaps: who else bears the spelling is not known.
+            Some(why) if !self.complete.get() => Some(Refusal::Unresolved(why)),
+            _ if is_met => Fitness::from_number(row.get(2)?).refusal(),
             _ if self.complete.get() => Some(Refusal::Missing),
-            Some(why) => Some(Refusal::Unresolved(why)),
-            None => asked.then_some(Refusal::Missing),
+            _ => asked.then_some(Refusal::Missing),
         })
     }
 
@@ -132,7 +134,7 @@ impl People {
     /// The file can't be read.
     pub(crate) fn tallies(&self) -> Result<Tallies, PeopleError> {
         let mut tallies = Tallies::default();
-        let sql = "SELECT s.username, s.tied, s.fitness, s.asked, s.why, s.rank, s.line, p.line
+        let sql = "SELECT s.username, s.tied, s.fitness, s.asked, s.why, s.rank, s.line, p.line, s.text = s.username
                    FROM spellings s LEFT JOIN persons p ON p.username = s.username WHERE s.line IS NOT NULL";
         let mut statement = self.db.prepare(sql)?;
         let mut rows = statement.query([])?;
@@ -141,6 +143,7 @@ impl People {
             let (line, first): (u64, Option<u64>) = (row.get(6)?, row.get(7)?);
             let is_found = row.get::<_, Option<String>>(0)?.is_some();
             let counter = if row.get::<_, Option<i64>>(5)? == Some(BOUND) {
+                tallies.bound_aliases += u64::from(row.get::<_, Option<bool>>(8)? == Some(false));
                 &mut tallies.bound
             } else if first.is_some_and(|first| first != line) {
                 &mut tallies.repeated

@@ -6,6 +6,7 @@ use futures::future::LocalBoxFuture;
 use super::client::Client;
 use super::failure::OWN_ERRORS;
 use super::remedy;
+use crate::model::IdForm;
 use crate::service::directory::{Directory, DirectoryPage, DirectoryUser, Filter, PAGE};
 use crate::service::{Failure, Service, ServiceFacts};
 
@@ -29,7 +30,8 @@ impl Directory for Client {
                 return Err(Failure::unreadable("the answer holds no list of users", None));
             };
             Ok(DirectoryPage {
-                users: users.iter().map(user).collect(),
+                // Whom no request can name is nobody to speak of.
+                users: users.iter().map(user).filter(|user| IdForm::UserName.check(&user.username).is_ok()).collect(),
                 next: page.pagination_token.clone().filter(|token| !token.is_empty()),
             })
         })
