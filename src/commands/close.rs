@@ -54,16 +54,25 @@ pub(super) fn run(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
         return Err(LedgerError::Undelivered { batch: batch.to_string(), left: left.clone() }.into());
     }
     if !args.yes && ledger.closed_at()?.is_none() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
-        let lost = undelivered.map_or_else(String::new, |left| format!("{} of them stand in no file. ", left.users));
+        let lost =
+            undelivered.as_ref().map_or_else(String::new, |left| format!("{} of them stand in no file. ", left.users));
         let question = format!("Closing erases the sealed passwords of {kind} {batch}. {lost}Type {batch} to go on: ");
         if printer.ask(&question).map_err(Error::Stdout)? != batch.as_str() {
             return Err(Error::NotClosed);
         }
     }
     let signed_in = ledger.count_to_sign_out()?;
-    ledger.discard("the operator closed it")?;
+    let before = ledger.closed_at()?;
+    let why = match undelivered.filter(|_| before.is_none()) {
+        Some(left) => {
+            format!("the operator closed it, and gave up {} that stood in no file", counted(left.users, "password"))
+        }
+        None => "the operator closed it".to_owned(),
+    };
+    ledger.discard(&why)?;
     let counts = ledger.counts()?;
-    printer.note(format!("{kind} {batch} is closed: its passwords are erased, its history stays"));
+    let since = before.map_or_else(String::new, |at| format!(" since {at}"));
+    printer.note(format!("{kind} {batch} is closed{since}: its passwords are erased, its history stays"));
     if counts.to_do() > 0 && !place.simulated {
         let be = if counts.to_do() == 1 { "is" } else { "are" };
         printer.note(format!(

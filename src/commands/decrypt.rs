@@ -50,7 +50,11 @@ pub(super) fn run(args: &DecryptArgs, printer: &Printer) -> Result<Exit, Error> 
     match args.output.as_deref().filter(|path| path.as_os_str() != "-") {
         None => open(args, &mut io::stdout().lock(), Error::Stdout, printer)?,
         Some(path) => {
-            let fail = |error| Error::from(EncryptionError::Io(path.to_owned(), error));
+            let fail = |error: io::Error| match error.kind() {
+                // It is the folder that is not there.
+                io::ErrorKind::NotFound => Error::from(EncryptionError::Io(path.to_owned(), error)),
+                _ => Error::from(EncryptionError::of_file(path, error)),
+            };
             let mut output = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
             let opened = open(args, &mut output, fail, printer);
             if let Err(error) = opened.and_then(|()| output.sync_all().map_err(fail)) {
@@ -77,7 +81,7 @@ fn open(
     let input: Box<dyn Read> = if args.file.as_os_str() == "-" {
         Box::new(io::stdin())
     } else {
-        Box::new(std::fs::File::open(&args.file).map_err(|error| EncryptionError::Io(args.file.clone(), error))?)
+        Box::new(std::fs::File::open(&args.file).map_err(|error| EncryptionError::of_file(&args.file, error))?)
     };
     let mut text = opener.open(&args.file, input)?;
     if let Some(user) = &args.user {

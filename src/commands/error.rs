@@ -57,8 +57,8 @@ pub(super) enum Error {
     /// The credentials took longer than the run may.
     #[error("the time of --deadline is over, and the credentials are still being fetched; nothing was sent")]
     Deadline,
-    /// The service does not list its users.
-    #[error("the users can't be listed ({0}); check the credentials, --region and --endpoint-url")]
+    /// The service does not list its users, and this is why, with its remedy.
+    #[error("the users can't be listed: {0}")]
     List(String),
     /// Something the system refuses to every program: a thread, a socket.
     #[error("{0}: {1}; free some of the system's resources and run again")]

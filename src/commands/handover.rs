@@ -59,7 +59,7 @@ pub(super) fn run(args: &HandoverArgs, printer: &Printer) -> Result<Exit, Error>
     if let Some(odd) = opener.oddity() {
         printer.warning(odd);
     }
-    let unreadable = |error| EncryptionError::Io(args.file.clone(), error);
+    let unreadable = |error| EncryptionError::of_file(&args.file, error);
     let input: Box<dyn Read> = if args.file.as_os_str() == "-" {
         Box::new(io::stdin())
     } else {

@@ -123,7 +123,8 @@ impl<L: Listed> Inquiry for Walk<L> {
     }
 
     fn answered(&mut self, _: Place, answer: Result<L::Page, Failure>) -> Result<(), Error> {
-        let page = answer.map_err(|failure| Error::List(failure.to_string()))?;
+        let page = answer
+            .map_err(|failure| Error::List(format!("{failure}; check the credentials, --region and --endpoint-url")))?;
         let next = self.listed.write(page, &mut self.list).map_err(failed)?;
         self.next = self.pages.follow(next).map_err(|endless| Error::List(endless.to_string()))?;
         Ok(())

@@ -125,7 +125,7 @@ fn parse(words: &[OsString]) -> Result<Cli, ExitCode> {
     Cli::try_parse_from(words).map_err(|error| {
         let error = match Cli::command().find_subcommand(&subcommand) {
             Some(command) => misuse::advise(error, command),
-            None => error,
+            None => misuse::advise_command(error, &Cli::command()),
         };
         let text = error.render().to_string();
         let fault = text.trim().trim_start_matches("error: ");

@@ -129,8 +129,9 @@ impl Left<'_> {
             return None;
         }
         let what = if counts.pending > 0 { "to go on with the rest" } else { "to try them again" };
-        let all = counts.to_do() + counts.succeeded;
-        Some(format!("run the same command again {what}: {helped} of {all} users are still to do"))
+        let all = counted(counts.to_do() + counts.reset(), "user");
+        let are = if helped == 1 { "is" } else { "are" };
+        Some(format!("run the same command again {what}: {helped} of {all} {are} still to do"))
     }
 
     /// The step for those who keep their sessions.

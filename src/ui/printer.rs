@@ -81,6 +81,12 @@ impl Printer {
         self.lock().json
     }
 
+    /// Returns true if it is silent on success.
+    #[must_use]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.lock().quiet
+    }
+
     /// A line for people, on standard error.
     pub(crate) fn note(&self, line: impl AsRef<str>) {
         if !self.lock().quiet {

@@ -24,6 +24,7 @@ mod keys;
 mod ledgers;
 mod machines;
 mod memory;
+mod messages;
 mod other_batches;
 mod ownership;
 mod pace;

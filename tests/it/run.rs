@@ -441,7 +441,10 @@ fn the_same_command_tries_the_failed_again_and_nobody_else() {
     let (room, simulator) = (Room::new(), Simulator::start(&[]));
     room.write("users.csv", "user_id\nann\nmissing-1\nbob\nmissing-2\n");
     let arguments = &["users.csv", "-o", "out.csv"];
-    room.reset(&simulator, arguments).expect(1).says("4 rows, 2 reset, 2 failed").says("next: run the same command");
+    room.reset(&simulator, arguments)
+        .expect(1)
+        .says("4 rows, 2 reset, 2 failed")
+        .says("next: a repeat does not help 2 users");
     let before = room.table("out.csv");
     assert_eq!(simulator.requests(), 4);
     room.reset(&simulator, arguments).expect(1);

@@ -35,7 +35,7 @@ pub(super) fn ask(ready: &Ready, printer: &Printer) -> Result<(), Error> {
     if !somebody_is_there() || job.settings.roster_is_stdin() {
         return Err(PlanError::NoConsent(plan.to_reset).into());
     }
-    printer.note(describe(job, plan).trim_end());
+    printer.note(describe(job, plan, Told::Before).trim_end());
     let users = plan.to_reset;
     let again = if job.elsewhere.is_empty() { "" } else { ", some of them one that was reset within a week" };
     let question = format!(
@@ -47,8 +47,18 @@ pub(super) fn ask(ready: &Ready, printer: &Printer) -> Result<(), Error> {
     if answer == users.to_string() { Ok(()) } else { Err(PlanError::Declined.into()) }
 }
 
-/// Returns the plan for people.
-pub(super) fn describe(job: &Job, plan: &Plan) -> String {
+/// Says if whoever reads the plan was told what is odd about the inputs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It stands right above, on the same screen or in the same log.
+    Before,
+    /// It does not: quiet was asked for, or the plan goes to a file of its own.
+    Nothing,
+}
+
+/// Returns the plan for people. What was told before is only counted.
+pub(super) fn describe(job: &Job, plan: &Plan, told: Told) -> String {
+    let untold = |issues: &'_ [RowIssue]| if told == Told::Nothing { issues.to_vec() } else { Vec::new() };
     let Counts { rows, succeeded, unknown, .. } = plan.counts;
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
@@ -77,12 +87,12 @@ pub(super) fn describe(job: &Job, plan: &Plan) -> String {
         }
     };
     special("duplicates", plan.counts.duplicate, &plan.duplicates);
-    special("invalid", plan.counts.invalid, &job.roster.facts().invalid_rows);
+    special("invalid", plan.counts.invalid, &untold(&job.roster.facts().invalid_rows));
     special("excluded", plan.counts.excluded, &plan.excluded);
     if plan.left_alone > 0 {
-        special("left alone", plan.left_alone, &plan.left_alone_rows);
+        special("left alone", plan.left_alone, &untold(&plan.left_alone_rows));
     }
-    for remark in job.exclude_lists.iter().filter_map(ListReport::remark) {
+    for remark in job.exclude_lists.iter().filter(|_| told == Told::Nothing).filter_map(ListReport::remark) {
         line("", remark);
     }
     for (name, words) in job.client.pool().iter().flat_map(PoolWords::lines) {

@@ -17,7 +17,7 @@ use crate::engine::plan::PlanError;
 use crate::engine::results::ownership::Replaces;
 use crate::engine::results::publish;
 use crate::engine::results::{PublishError, Table};
-use crate::model::{Counts, Millis, Target, shell_word};
+use crate::model::{Counts, Millis, Tally, Target, shell_word};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
 use crate::ui::Printer;
@@ -102,10 +102,7 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
         signed_in,
     };
     let mut summary = Summary {
-        stopped: stop.reason().map(|why| match stop {
-            StopReason::EndpointDown(_) if job.target.has_ended() => format!("{why}; {}", Target::ENDED),
-            _ => why,
-        }),
+        stopped: stopped_because(job, &stop, &tally),
         output: is_published.then(|| job.output_name()),
         opening: (is_published && counts.succeeded > 0).then(|| opening(job)).flatten(),
         tally,
@@ -139,6 +136,19 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
     }
     printer.summary(&lines, summary.exit != Exit::Success);
     summary.exit
+}
+
+/// Returns the reason for an early stop, with what else is known of it.
+fn stopped_because(job: &Job, stop: &StopReason, tally: &Tally) -> Option<String> {
+    let why = stop.reason()?;
+    Some(match stop {
+        StopReason::EndpointDown(_) if job.target.has_ended() => format!("{why}; {}", Target::ENDED),
+        // Whoever ran out of time before an endpoint was found dead was about to be told so.
+        StopReason::Deadline | StopReason::Signalled(_) if tally.requests > 0 && !tally.answered => {
+            format!("{why}; nothing has answered so far: check --endpoint-url, --region and the network")
+        }
+        _ => why,
+    })
 }
 
 /// Returns true if there is something to publish: results of which none was ever

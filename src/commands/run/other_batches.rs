@@ -30,7 +30,9 @@ pub(super) fn check(job: &Job, ledger: Option<&Ledger>, printer: &Printer) -> Re
         found.refuse()?;
         return Ok(Vec::new());
     }
-    for remark in remarks(&found.overlaps) {
+    // The plan that is shown tells it, too.
+    let is_shown = job.settings.plan_is_beside_the_notes();
+    for remark in remarks(&found.overlaps).iter().filter(|_| !is_shown || printer.is_json()) {
         printer.note(format!("{remark}; batch {} resets them again", job.batch));
     }
     Ok(found.overlaps)

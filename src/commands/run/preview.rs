@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::consent;
+use super::consent::{self, Told};
 use super::job::Job;
 use super::prepare::Ready;
 use super::summary;
@@ -26,7 +26,9 @@ use crate::ui::Printer;
 /// The preview can't be written.
 pub(super) fn preview(ready: &Ready, printer: &Printer) -> Result<Exit, Error> {
     let Ready { job, ledger, plan, missing, .. } = ready;
-    let text = format!("{}\n{}", consent::describe(job, plan), how_to_run(job, plan));
+    let is_beside = job.settings.plan_is_beside_the_notes();
+    let told = if is_beside && !printer.is_quiet() { Told::Before } else { Told::Nothing };
+    let text = format!("{}\n{}", consent::describe(job, plan, told), how_to_run(job, plan));
     if job.writes_to_stdout() {
         printer.note(text.trim_end());
     } else {

@@ -208,6 +208,16 @@ impl RunSettings {
         })
     }
 
+    /// Returns true if the plan is shown where the notes on the inputs are: at the
+    /// question, and where standard output is the same screen.
+    pub(super) fn plan_is_beside_the_notes(&self) -> bool {
+        match (self.dry_run, &self.output.destination) {
+            (true, Some(Destination::Stdout)) => true,
+            (true, _) => std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
+            (false, _) => self.consent == Consent::Ask,
+        }
+    }
+
     /// Returns true if the roster comes from standard input, which then answers no
     /// question.
     pub(crate) fn roster_is_stdin(&self) -> bool {

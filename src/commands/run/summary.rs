@@ -258,6 +258,9 @@ impl Summary {
             lines.push(format!("reset again: {reset_again} (an answer was lost and its token had expired)"));
         }
         lines.extend(remarks(&self.elsewhere));
+        if rows == 0 {
+            lines.push("the roster has a header and nobody below it".into());
+        }
         if self.tally.requests == 0 {
             lines.push("this run sent no reset".into());
         } else {

@@ -3,22 +3,22 @@
 //! Invariant: what has to be done next stands at the end, and no command is
 //! advised that would be refused.
 
+use std::path::Path;
+
 use super::batch::{BatchStatus, LastError};
 use crate::commands::way_on::cause;
 use crate::model::{Counts, Millis};
-use crate::ui::format::{counted, moment};
+use crate::ui::format::counted;
 
 /// Causes that are told at most.
 const CAUSES: usize = 5;
 
 /// Returns a line for each batch.
 pub(super) fn table(batches: &[BatchStatus]) -> String {
-    let mut rows = vec![
-        ["BATCH", "STATE", "ROWS", "RESET", "FAILED", "UNKNOWN", "PENDING", "LAST RUN (UTC)", "TARGET"]
-            .map(str::to_owned),
-    ];
+    let mut rows =
+        vec![["BATCH", "STATE", "ROWS", "RESET", "FAILED", "UNKNOWN", "PENDING", "TARGET"].map(str::to_owned)];
     for batch in batches {
-        let Counts { rows: all, succeeded, failed, unknown, pending, .. } = batch.counts;
+        let Counts { rows: all, failed, unknown, pending, .. } = batch.counts;
         let state = if batch.running.is_some() { "running" } else { batch.state };
         let target = if batch.place.simulated {
             format!("{} (a rehearsal: --simulate)", batch.target)
@@ -29,11 +29,10 @@ pub(super) fn table(batches: &[BatchStatus]) -> String {
             batch.batch.clone(),
             state.into(),
             all.to_string(),
-            succeeded.to_string(),
+            batch.counts.reset().to_string(),
             failed.to_string(),
             unknown.to_string(),
             pending.to_string(),
-            batch.runs.last().map_or_else(|| "none".into(), |run| moment(Millis(run.started_at))),
             target,
         ]);
     }
@@ -71,6 +70,10 @@ pub(super) fn detail(batch: &BatchStatus) -> String {
         ("excluded", counts.excluded.to_string()),
         ("reset again", counts.reset_again.to_string()),
     ];
+    if counts.earlier > 0 {
+        // Before the batch was closed: the file of then has their passwords.
+        lines.insert(5, ("earlier", format!("{} more were reset, and their passwords erased since", counts.earlier)));
+    }
     if batch.in_doubt.in_flight > 0 {
         let what =
             if batch.running.is_some() { "claimed by the run" } else { "left by a run that was stopped; run again" };
@@ -94,7 +97,8 @@ pub(super) fn detail(batch: &BatchStatus) -> String {
         lines.push(("signed out", format!("{}{left}", sign_out.signed_out)));
     }
     if let Some(output) = &batch.output {
-        lines.push(("output", format!("{output}, written at {}", batch.written_at.as_deref().unwrap_or("?"))));
+        let gone = if output == "-" || Path::new(output).exists() { "" } else { ", and no longer there" };
+        lines.push(("output", format!("{output}, written at {}{gone}", batch.written_at.as_deref().unwrap_or("?"))));
     }
     if let Some(handover) = &batch.handover {
         lines.push(("handed over", handover.to_string()));

@@ -110,13 +110,16 @@ impl Ledger {
         let closed = self.closed_at()?.is_some();
         self.each_with(
             &format!(
-                "SELECT coalesce(d.sole, 0) FROM publications p LEFT JOIN {} d ON d.digest = p.digest
+                "SELECT coalesce(d.sole, 0), d.users FROM publications p LEFT JOIN {} d ON d.digest = p.digest
                  WHERE p.digest = ?1",
                 self.deliveries_table()?
             ),
             params![digest],
             |row| {
-                whose = if closed || row.get(0)? { Whose::Sole } else { Whose::Ours };
+                // A file that never held a password is nobody's only copy.
+                let users: Option<Vec<u8>> = row.get(1)?;
+                let is_bare = users.is_some_and(|users| users.iter().all(|byte| *byte == 0));
+                whose = if !is_bare && (closed || row.get(0)?) { Whose::Sole } else { Whose::Ours };
                 Ok(())
             },
         )?;

@@ -34,6 +34,9 @@ pub(crate) enum PublishError {
     /// Somebody else's file.
     #[error("{0} exists and was not written by this batch; move it away, or choose another --output")]
     NotOurs(PathBuf),
+    /// A file in the way of one that replaces nothing.
+    #[error("{0} exists and is not replaced; move it away, or choose another --output")]
+    Exists(PathBuf),
     /// The only copy of passwords that the ledger has erased.
     #[error(
         "{0} holds the only copy of passwords that this batch erased when it was closed, and is not replaced; choose another --output"

@@ -211,7 +211,7 @@ impl Replaces<'_> {
         let failed = |error| PublishError::Write(path.to_owned(), error);
         let path = path.to_owned();
         match self {
-            Self::Nothing => Err(PublishError::NotOurs(path)),
+            Self::Nothing => Err(PublishError::Exists(path)),
             Self::Batch(whose) => {
                 let file = open_regular(&path, File::options().read(true)).map_err(failed)?;
                 match whose(&hex(digest(file).map_err(failed)?)) {

@@ -74,16 +74,43 @@ pub(crate) enum EncryptionError {
     /// A text file in an encoding that can't be read.
     #[error("{0} is not a text file ({1}); save it as plain UTF-8 text")]
     NotText(PathBuf, &'static str),
+    /// A file that is in no need of being opened, or something else.
+    #[error("{0} is not an age file; if it is a plain CSV, it can be read as it is, else name the encrypted result")]
+    NotEncrypted(PathBuf),
+    /// A file without anything in it.
+    #[error("{0} is empty; use a whole copy")]
+    Empty(PathBuf),
+    /// No file.
+    #[error("there is no file {0}; check the name, and the folder it stands in")]
+    Missing(PathBuf),
+    /// A folder in the place of a file.
+    #[error("{0} is a directory; name the file in it")]
+    Directory(PathBuf),
+    /// A file in the way.
+    #[error("{0} exists and is not replaced; move it away, or choose another -o")]
+    Exists(PathBuf),
     /// Reading or writing failed.
     #[error("{0}: {1}; check the path, its folder and the disk")]
     Io(PathBuf, #[source] io::Error),
 }
 
 impl EncryptionError {
+    /// The error of a file that can't be opened, read or written.
+    #[must_use]
+    pub(crate) fn of_file(path: &Path, error: io::Error) -> Self {
+        let path = path.to_owned();
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Missing(path),
+            io::ErrorKind::IsADirectory => Self::Directory(path),
+            io::ErrorKind::AlreadyExists => Self::Exists(path),
+            _ => Self::Io(path, error),
+        }
+    }
+
     /// The error behind a failed read of an opened file.
     #[must_use]
     pub(crate) fn of_reading(path: &Path, error: io::Error) -> Self {
-        error.downcast().unwrap_or_else(|error| Self::Io(path.to_owned(), error))
+        error.downcast().unwrap_or_else(|error| Self::of_file(path, error))
     }
 }
 

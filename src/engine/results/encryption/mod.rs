@@ -160,6 +160,6 @@ pub(crate) fn keygen(output: Option<&Path>, stdout: &mut dyn Write) -> Result<St
             .open(path)
             .and_then(|mut file| file.write_all(text.expose_secret().as_bytes()).and_then(|()| file.sync_all())),
     };
-    written.map_err(|error| EncryptionError::Io(output.unwrap_or(Path::new("standard output")).to_owned(), error))?;
+    written.map_err(|error| EncryptionError::of_file(output.unwrap_or(Path::new("standard output")), error))?;
     Ok(public)
 }

@@ -15,6 +15,12 @@ use super::error::plain;
 use super::identities::{self, Asking};
 use super::passphrase::{MAX_WORK_FACTOR, oddity, passphrase};
 
+/// The beginning of an age file that is not armored.
+const AGE: &[u8] = b"age-encryption.org/";
+
+/// The beginning of one that is.
+const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED";
+
 /// Bytes of a file that tell its kind.
 const HEAD: usize = 4096;
 
@@ -48,7 +54,9 @@ impl<'a> Opener<'a> {
     pub(crate) fn open<'r>(&self, name: &Path, input: impl Read + 'r) -> Result<Opened<'r>, EncryptionError> {
         let broken = |error: &DecryptError| {
             let remedy = match error {
-                DecryptError::NoMatchingKeys => "name the identity it was encrypted to with -i",
+                DecryptError::NoMatchingKeys => {
+                    "it was encrypted to another key than those that -i names: name the identity of a key that the run was given (`report` tells which)"
+                }
                 DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
                     "check the passphrase or the identity"
                 }
@@ -56,7 +64,15 @@ impl<'a> Opener<'a> {
             };
             EncryptionError::Decrypt(name.to_owned(), plain(error), remedy)
         };
-        let input = skip_blanks(BufReader::new(input)).map_err(|error| EncryptionError::Io(name.to_owned(), error))?;
+        let mut input = BufReader::new(input);
+        let head = input.fill_buf().map_err(|error| EncryptionError::of_file(name, error))?;
+        if head.is_empty() {
+            return Err(EncryptionError::Empty(name.to_owned()));
+        }
+        if !may_be_encrypted(head) {
+            return Err(EncryptionError::NotEncrypted(name.to_owned()));
+        }
+        let input = skip_blanks(input).map_err(|error| EncryptionError::of_file(name, error))?;
         let decryptor = Decryptor::new_buffered(ArmoredReader::new(input)).map_err(|error| broken(&error))?;
         let asking = Asking::new(self.passphrase.clone());
         let keys: Vec<Box<dyn Identity>> = if decryptor.is_scrypt() {
@@ -103,7 +119,14 @@ impl Read for Opened<'_> {
 /// Returns true if these bytes begin an age file, armored or not.
 #[must_use]
 pub(crate) fn looks_encrypted(head: &[u8]) -> bool {
-    head.starts_with(b"age-encryption.org/") || unblanked(head).starts_with(b"-----BEGIN AGE ENCRYPTED")
+    head.starts_with(AGE) || unblanked(head).starts_with(ARMOR)
+}
+
+/// Returns true unless these bytes, of which a pipe may give few at first, begin
+/// something else.
+fn may_be_encrypted(head: &[u8]) -> bool {
+    let begins = |head: &[u8], mark: &[u8]| head.starts_with(&mark[..mark.len().min(head.len())]);
+    begins(head, AGE) || begins(unblanked(head), ARMOR)
 }
 
 /// Without the blanks and the mark that mails and editors put before a text.
@@ -115,7 +138,7 @@ fn unblanked(head: &[u8]) -> &[u8] {
 fn skip_blanks<'r, R: Read + 'r>(mut input: BufReader<R>) -> io::Result<impl BufRead + 'r> {
     let mut head = Vec::new();
     input.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
-    if !head.starts_with(b"age-encryption.org/") && looks_encrypted(&head) {
+    if !head.starts_with(AGE) && looks_encrypted(&head) {
         head = unblanked(&head).to_vec();
     }
     Ok(BufReader::new(Cursor::new(head).chain(input)))

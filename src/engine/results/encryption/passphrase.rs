@@ -16,7 +16,7 @@ pub(super) const MAX_WORK_FACTOR: u8 = 22;
 /// There is no terminal, or the file can't be read.
 pub(crate) fn passphrase(file: Option<&Path>, confirm: bool) -> Result<SecretString, EncryptionError> {
     if let Some(path) = file {
-        let bytes = bytes_of(path).map_err(|error| EncryptionError::Io(path.to_owned(), error))?;
+        let bytes = bytes_of(path).map_err(|error| EncryptionError::of_file(path, error))?;
         let text = text_of(path, &bytes)?;
         let line = text.split(['\n', '\r']).next().unwrap_or_default();
         return Ok(SecretString::from(line.to_owned()));
