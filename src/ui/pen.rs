@@ -5,7 +5,7 @@
 //! is counted and told when the reader reads again.
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -43,6 +43,8 @@ pub(super) struct Pen {
     words: Option<SyncSender<Word>>,
     shutdown: Arc<Mutex<Option<Shutdown>>>,
     left_out: Arc<AtomicU64>,
+    /// True once nothing is to be drawn any more.
+    ended: Arc<AtomicBool>,
 }
 
 impl Pen {
@@ -52,7 +54,7 @@ impl Pen {
         let shutdown: Arc<Mutex<Option<Shutdown>>> = Arc::default();
         let heard = shutdown.clone();
         let started = thread::Builder::new().name("pen".into()).spawn(move || write_all(&waiting, &heard));
-        Self { words: started.is_ok().then_some(words), shutdown, left_out: Arc::default() }
+        Self { words: started.is_ok().then_some(words), shutdown, left_out: Arc::default(), ended: Arc::default() }
     }
 
     /// Names whom to tell that nobody reads any more.
@@ -77,7 +79,7 @@ impl Pen {
 
     /// Draws the bar; one that can't be drawn at once is not drawn.
     pub(super) fn draw(&self, bar: String, words: String) {
-        if let Some(pen) = &self.words {
+        if let Some(pen) = self.words.as_ref().filter(|_| !self.ended.load(Ordering::Relaxed)) {
             let _ = pen.try_send(Word::Bar(bar, words));
         }
     }
@@ -85,6 +87,12 @@ impl Pen {
     /// Takes the bar away.
     pub(super) fn erase(&self) {
         self.hand(Word::NoBar, PATIENCE);
+    }
+
+    /// Takes the bar away for good, whoever would go on drawing.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        self.hand(Word::NoBar, Duration::ZERO);
     }
 
     /// Waits until all is written, if somebody reads it.

@@ -138,6 +138,12 @@ impl Printer {
         self.flush();
     }
 
+    /// The error with which the process leaves, whatever is still going on in it.
+    pub(crate) fn last_error(&self, text: impl AsRef<str>) {
+        self.pen.end();
+        self.error(text);
+    }
+
     /// An error in somebody else's words, after a blank line, on standard error.
     pub(crate) fn apart(&self, text: impl AsRef<str>) {
         self.print(APART, text.as_ref());

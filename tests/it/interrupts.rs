@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use crate::common::{Ran, Room, Running, Simulator, on_a_terminal, session_leader, wait_until};
+use crate::common::{Ran, Room, Running, Simulator, converse, on_a_terminal, session_leader, terminal, wait_until};
 
 #[test]
 fn a_signal_ends_the_reading_of_standard_input() {
@@ -112,4 +112,25 @@ fn a_killed_run_is_not_going_on_because_another_one_is() {
         "{told}"
     );
     second.kill();
+}
+
+#[test]
+fn no_bar_stands_behind_the_last_words() {
+    let (room, simulator) = (Room::new(), Simulator::start(&["--faults", "hang=1"]));
+    room.roster("users.csv", 4);
+    let (mut ours, theirs) = terminal();
+    let mut command = room.job(&simulator, &["users.csv", "-o", "out.csv"]);
+    let end = || Stdio::from(theirs.try_clone().unwrap());
+    command.env("TERM", "xterm").stdin(end()).stdout(end()).stderr(end());
+    let running = Running::of(command);
+    drop(theirs);
+    wait_until("requests are in flight", || simulator.requests() == 4);
+    running.signal(Signal::INT);
+    let status = || room.run(&["status", &room.batch(), "--state-dir", "state"]).expect(0).stdout;
+    wait_until("the ledger knows", || status().contains(": stopping since 20"));
+    running.signal(Signal::INT);
+    let shown = converse(&mut ours, &[]);
+    running.wait().expect(130);
+    let (before, last) = shown.split_once("interrupted without waiting").unwrap_or_else(|| panic!("{shown:?}"));
+    assert!(before.contains("0/4") && !last.contains("0/4"), "{shown:?}");
 }

@@ -55,7 +55,7 @@ impl LastWords {
             if let Some(file) = summary {
                 let _ = summary::write_end(&file, exit, &text);
             }
-            printer.error(text);
+            printer.last_error(text);
             // Last, since it waits for the thread that may be writing; who reads the
             // ledger without it still finds that the run was asked to stop.
             if let Some(end) = at.end.lock().unwrap_or_else(PoisonError::into_inner).take() {
