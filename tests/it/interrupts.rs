@@ -1,6 +1,6 @@
 //! A signal ends the program at once, unless requests are in flight.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -133,4 +133,31 @@ fn no_bar_stands_behind_the_last_words() {
     running.wait().expect(130);
     let (before, last) = shown.split_once("interrupted without waiting").unwrap_or_else(|| panic!("{shown:?}"));
     assert!(before.contains("0/4") && !last.contains("0/4"), "{shown:?}");
+}
+
+#[test]
+fn a_run_that_an_error_ends_after_it_began_did_not_crash() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    room.roster("users.csv", 3);
+    let (mut ours, theirs) = terminal();
+    let mut command = room.unasked(&simulator, &["users.csv", "-o", "out.csv", "--batch", "b"]);
+    let end = || Stdio::from(theirs.try_clone().unwrap());
+    command.env("TERM", "xterm").stdin(end()).stdout(end()).stderr(end());
+    let mut child = command.spawn().unwrap();
+    drop((command, theirs));
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).contains("Type 3 to go on: ") {
+        let mut buffer = [0; 4096];
+        let got = ours.read(&mut buffer).unwrap();
+        shown.extend_from_slice(&buffer[..got]);
+    }
+    // Somebody edits the roster while the question stands.
+    room.roster("users.csv", 4);
+    ours.write_all(b"3\n").unwrap();
+    let shown = converse(&mut ours, &[]);
+    assert_eq!(child.wait().unwrap().code(), Some(2), "{shown}");
+    assert!(shown.contains("changed while it was being read"), "{shown}");
+    assert_eq!(simulator.requests(), 0);
+    let status = room.run(&["status", "b", "--state-dir", "state"]).expect(0).stdout;
+    assert!(status.contains(": exit 2, users.csv: changed while") && !status.contains("crashed"), "{status}");
 }
