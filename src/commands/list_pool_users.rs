@@ -36,6 +36,10 @@ impl Listed for Client {
         Directory::facts(self)
     }
 
+    fn refused(&self) -> &'static str {
+        "check --user-pool-id, --region and the credentials, and that they may use cognito-idp:ListUsers"
+    }
+
     fn page(&self, token: Option<String>) -> LocalBoxFuture<'static, Result<DirectoryPage, Failure>> {
         Directory::page(self, None, token)
     }

@@ -15,6 +15,7 @@ use crate::commands::output::deliver;
 use crate::engine::dispatch::ask::{Inquiry, ask};
 use crate::engine::dispatch::limits::{Bounds, THROTTLE_PATIENCE};
 use crate::engine::dispatch::pacer::{Pacer, Rate};
+use crate::engine::dispatch::stop::StopReason;
 use crate::engine::people::{Pages, Place};
 use crate::engine::results::PublishError;
 use crate::service::{Failure, ServiceFacts};
@@ -30,6 +31,11 @@ pub(super) trait Listed {
 
     /// Returns the service's facts.
     fn facts(&self) -> ServiceFacts;
+
+    /// Returns the way out where the service refuses to list them.
+    fn refused(&self) -> &'static str {
+        self.facts().refused
+    }
 
     /// Asks for a page; the first one has no token.
     fn page(&self, token: Option<String>) -> LocalBoxFuture<'static, Result<Self::Page, Failure>>;
@@ -75,6 +81,10 @@ pub(super) async fn list(
     let bounds =
         Bounds { concurrency: 1, max_attempts: ATTEMPTS, deadline: None, throttle_patience: THROTTLE_PATIENCE };
     let stop = ask(&mut walk, Pacer::start(rate), &bounds, &mut |_| {}).await?;
+    let stop = match stop {
+        StopReason::Refused { why, .. } => StopReason::Refused { why, remedy: walk.listed.refused() },
+        stop => stop,
+    };
     if let Some(why) = stop.reason() {
         return Err(Error::List(why));
     }

@@ -222,3 +222,14 @@ fn many_values_take_one_open_file_at_a_time() {
     let ran = room.run(&["decrypt", "desk/m-7.csv.age", "-i", "one"]).expect(0);
     assert_eq!(Table::parse(ran.stdout.as_bytes()).column("user_id"), ["u-7", "u-1507"]);
 }
+
+#[test]
+fn a_roster_in_the_place_of_the_result_hands_nothing_over() {
+    let room = Room::new();
+    let key = identity(&room, "one");
+    room.write("users.csv", "user_id,manager\nann,lee\n").write("keys.csv", format!("manager,recipient\nlee,{key}\n"));
+    let words =
+        ["handover", "users.csv", "--by", "manager", "--keys", "keys.csv", "-o", "desk", "--state-dir", "state"];
+    room.run(&words).expect(2).says("users.csv has no column temporary_password, so nobody would be handed one");
+    assert!(!room.exists("desk"));
+}

@@ -62,6 +62,11 @@ fn one_piece_of_advice_does_not_stand_in_another() {
     let words = ["list-users", "--user-pool-id", "us-east-1_Wrong", "--endpoint-url", &simulator.endpoint];
     let ran = room.run(&words).expect(3).says("the users can't be listed: ");
     assert_eq!(ran.stderr.matches("check ").count(), 1, "{ran}");
+    // Each command names the permission that it wanted.
+    ran.says("may use cognito-idp:ListUsers");
+    room.write("users.csv", "username\nann\n");
+    let ran = room.reset(&simulator, &["users.csv", "-o", "out.csv", "--user-pool-id", "us-east-1_Wrong"]).expect(3);
+    ran.says("may use cognito-idp:DescribeUserPool");
 }
 
 #[test]

@@ -22,6 +22,9 @@ pub(crate) use keys::Keys;
 use names::Names;
 use sorter::Sorter;
 
+/// The column that makes a table a result.
+const PASSWORD: &str = "temporary_password";
+
 /// Values and lines that an error names at most.
 const TOLD: usize = 10;
 
@@ -39,9 +42,13 @@ pub(crate) enum HandoverError {
         "--by {0} is a column of the results and not of the roster; name a column of the roster, like the manager or the team"
     )]
     OwnColumn(String),
+    /// A table without passwords.
+    #[error("{0} has no column {PASSWORD}, so nobody would be handed one; name a result of `finspace-reset run`")]
+    NoResult(String),
     /// Values that nobody's key is named for.
     #[error(
-        "{file}: {without} of its values in {column} have no key in {keys}: {told}; add a row for each to {keys}, nothing was written"
+        "{file}: {without} of its values in {column} {} no key in {keys}: {told}; add a row for each to {keys}, nothing was written",
+        if *without == 1 { "has" } else { "have" }
     )]
     NoKey {
         /// The result.
@@ -252,6 +259,10 @@ impl<'a, R: Read> Rows<'a, R> {
             let fact = format!("has no column {}", quoted_cell(column));
             InputError::new(&visible_path(file), fact, format!("name one of: {}", names.join(", "))).at(1)
         })?;
+        // A roster has the same columns, and would hand nobody a password.
+        if !names.iter().any(|name| name == PASSWORD) {
+            return Err(HandoverError::NoResult(visible_path(file)));
+        }
         rows.header = std::mem::take(&mut rows.row);
         Ok(rows)
     }
