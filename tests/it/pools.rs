@@ -4,7 +4,10 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::common::between::{Between, Way};
 use crate::common::hostile::{Hostile, Reply, http};
 use crate::common::{COLUMNS, Ran, Room, Running, Simulator, Table, assert_true_and_once};
 
@@ -105,6 +108,29 @@ fn a_policy_that_changed_since_gets_another_password() {
     let table = room.table("out.csv");
     assert_true_and_once(&table, &stricter.seen());
     assert!(table.column("temporary_password").iter().all(|password| password.len() == 30));
+}
+
+/// Nobody can tell which password such a pool would take: the run stops, and says so.
+#[test]
+fn a_policy_that_no_password_meets_stops_the_run_and_one_that_is_read_again_is_met() {
+    let (simulator, room) = (simulator(&[]), Room::new());
+    room.roster("users.csv", 12);
+    let refusals = Arc::new(AtomicUsize::new(usize::MAX));
+    let left = refusals.clone();
+    let between = Between::start(&simulator, move |asked, _| {
+        let one_less = || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let sets = asked.operation == "AdminSetUserPassword";
+        if sets && one_less().is_ok() { Way::refuse("InvalidPasswordException") } else { Way::Pass }
+    });
+    let words = [&ARGUMENTS[..], &["--yes", "--concurrency", "2"]].concat();
+    let ran = Ran::of(room.at(&between.endpoint, &words).output().unwrap()).expect(3);
+    ran.says("refuses passwords that keep the policy");
+    assert!(between.asked("AdminSetUserPassword") <= 6 && between.asked("DescribeUserPool") <= 6);
+    assert_eq!(room.status()["counts"]["succeeded"], 0);
+    // The first passwords are refused once, as if the policy had just changed.
+    refusals.store(2, Ordering::SeqCst);
+    Ran::of(room.at(&between.endpoint, &words).output().unwrap()).expect(0);
+    assert_true_and_once(&room.table("out.csv"), &simulator.seen());
 }
 
 #[test]

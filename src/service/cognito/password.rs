@@ -103,6 +103,54 @@ mod tests {
         assert_eq!(sorted.len(), ALPHABET.len());
     }
 
+    /// The characters that Cognito counts as symbols (developer guide, password policies).
+    const COGNITOS_SYMBOLS: &[u8] = b"^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+- ";
+
+    #[test]
+    fn every_policy_that_a_pool_can_have_is_kept_by_the_pools_own_rules() {
+        let mut random = StdRng::seed_from_u64(11);
+        for (length, wants) in (6..=99).flat_map(|length| (0_u8..16).map(move |wants| (length, wants))) {
+            let [uppercase, lowercase, numbers, symbols] = [1, 2, 4, 8].map(|bit| wants & bit != 0);
+            let policy = PasswordPolicy { length, uppercase, lowercase, numbers, symbols };
+            let made = policy.make(&mut random);
+            let text = made.expose().as_bytes();
+            let any = |is: fn(&u8) -> bool| text.iter().any(is);
+            assert!(text.len() >= length && text.iter().all(u8::is_ascii_graphic), "{policy:?}");
+            assert!(!uppercase || any(u8::is_ascii_uppercase), "{policy:?}");
+            assert!(!lowercase || any(u8::is_ascii_lowercase), "{policy:?}");
+            assert!(!numbers || any(u8::is_ascii_digit), "{policy:?}");
+            assert!(!symbols || any(|byte| COGNITOS_SYMBOLS.contains(byte)), "{policy:?}");
+            // Nothing stands there that the pool would count for nothing.
+            let known = |byte: &u8| byte.is_ascii_alphanumeric() || COGNITOS_SYMBOLS.contains(byte);
+            assert!(text.iter().all(known), "{policy:?}");
+        }
+    }
+
+    /// What a policy wants stands at no place more often than at another: a draw that
+    /// was mended rather than thrown away would show here.
+    #[test]
+    fn no_place_is_likelier_for_what_the_policy_wants() {
+        let mut random = StdRng::seed_from_u64(13);
+        let policy = PasswordPolicy { length: 16, ..PasswordPolicy::STRICT };
+        let classes: [fn(&u8) -> bool; 4] =
+            [u8::is_ascii_uppercase, u8::is_ascii_lowercase, u8::is_ascii_digit, u8::is_ascii_punctuation];
+        let mut counts = [[0_u32; 14]; 4];
+        for _ in 0..20_000 {
+            let made = policy.make(&mut random);
+            for (at, byte) in made.expose().as_bytes()[1..15].iter().enumerate() {
+                for (count, is) in counts.iter_mut().zip(classes) {
+                    count[at] += u32::from(is(byte));
+                }
+            }
+        }
+        for (count, name) in counts.iter().zip(["upper case", "lower case", "digits", "symbols"]) {
+            let expected = f64::from(count.iter().sum::<u32>()) / 14.0;
+            let spread: f64 = count.iter().map(|seen| (f64::from(*seen) - expected).powi(2) / expected).sum();
+            // Thirteen degrees of freedom: chance passes 50 once in some 300,000 seeds.
+            assert!(spread < 50.0, "{name}: {spread}");
+        }
+    }
+
     #[test]
     fn a_policy_refuses_what_breaks_it() {
         let strict = PasswordPolicy { length: 8, ..PasswordPolicy::STRICT };
