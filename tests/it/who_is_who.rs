@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use rustix::process::Signal;
@@ -292,6 +292,24 @@ fn descriptions_of_an_adversary_are_refused_or_kept_within_bounds() {
             assert!(room.table("out.csv").column("temporary_password")[0].len() <= 256);
         }
     }
+}
+
+#[test]
+fn a_list_that_always_points_to_another_page_ends_and_its_users_are_left() {
+    let simulator = Simulator::start(&["--service", "cognito"]);
+    let room = Room::new();
+    room.write("users.csv", "username\nann\n");
+    let pages = AtomicUsize::new(0);
+    let between = Between::start(&simulator, move |asked, _| match &*asked.operation {
+        LIST => {
+            let next = pages.fetch_add(1, Ordering::SeqCst).to_string();
+            answer(&json!({"Users": [user("ann", "ann@example.com")], "PaginationToken": next}))
+        }
+        _ => Way::Pass,
+    });
+    run(&room, &between.endpoint, &[]).expect(1).says("1 not found out");
+    assert_eq!((between.asked(LIST), between.asked(RESET)), (1000, 0));
+    assert_eq!(room.table("out.csv").column("error_code"), ["UserNotResolved"]);
 }
 
 #[test]

@@ -11,6 +11,9 @@ use crate::engine::dispatch::ask::Inquiry;
 use crate::service::directory::{Directory, DirectoryPage, Filter};
 use crate::service::{Failure, ServiceFacts};
 
+/// More pages than this are no answer about one user, though the first ones may be empty.
+const MOST: u32 = 1000;
+
 /// The spellings to look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whom {
@@ -75,7 +78,13 @@ impl<D: Directory> Inquiry for Lookups<'_, D> {
             filters.reverse();
             self.people.note_asked(id)?;
             if let Some(filter) = filters.pop() {
-                return Ok(Some(Lookup { id, filter, others: filters, place: Place::Start, pages: Pages::default() }));
+                return Ok(Some(Lookup {
+                    id,
+                    filter,
+                    others: filters,
+                    place: Place::Start,
+                    pages: Pages::up_to(MOST),
+                }));
             }
         }
         Ok(None)
@@ -101,7 +110,7 @@ impl<D: Directory> Inquiry for Lookups<'_, D> {
             Ok(None) if self.people.is_found(lookup.id, lookup.filter.attribute)? => {}
             Ok(None) => {
                 if let Some(filter) = lookup.others.pop() {
-                    self.open.push(Lookup { filter, place: Place::Start, pages: Pages::default(), ..lookup });
+                    self.open.push(Lookup { filter, place: Place::Start, pages: Pages::up_to(MOST), ..lookup });
                 }
             }
         }
