@@ -37,7 +37,7 @@ impl Listed for Client {
     }
 
     fn refused(&self) -> &'static str {
-        "check --user-pool-id, --region and the credentials, and that they may use cognito-idp:ListUsers"
+        cognito::remedy::LIST
     }
 
     fn page(&self, token: Option<String>) -> LocalBoxFuture<'static, Result<DirectoryPage, Failure>> {

@@ -13,10 +13,6 @@ use crate::engine::dispatch::stop::StopReason;
 use crate::service::cognito::{Client, Pool, remedy};
 use crate::service::{Failure, Service, ServiceFacts};
 
-/// The way out where the service does not tell of the pool.
-const REFUSED: &str =
-    "check --user-pool-id, --region and the credentials, and that they may use cognito-idp:DescribeUserPool";
-
 /// Asks the pool for its rules, which the client remembers.
 ///
 /// # Errors
@@ -26,7 +22,7 @@ pub(super) async fn read(job: &Job, client: &Client) -> Result<(), Error> {
     let stop = ask(&mut question, Pacer::start(job.settings.sending.rate), &job.bounds(), &mut |_| {}).await?;
     match stop {
         StopReason::Finished => Ok(()),
-        StopReason::Refused { why, .. } => Err(CheckError::PoolRefused { why, remedy: REFUSED }.into()),
+        StopReason::Refused { why, remedy } => Err(CheckError::PoolRefused { why, remedy }.into()),
         stop => Err(CheckError::PoolUnread(stop.reason().unwrap_or_default()).into()),
     }
 }

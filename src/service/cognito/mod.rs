@@ -24,7 +24,7 @@ pub(crate) use pool::Pool;
 /// The way out where the service refuses the caller an operation.
 macro_rules! refused {
     ($operation:literal) => {
-        concat!("check --user-pool-id and --region, and that the credentials may use cognito-idp:", $operation)
+        concat!("check --user-pool-id, --region and the credentials, and that they may use cognito-idp:", $operation)
     };
 }
 
