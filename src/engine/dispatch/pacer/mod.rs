@@ -2,7 +2,7 @@
 //!
 //! Invariant: no window of one second holds more than ceiling + burst requests
 //! (governor's GCRA holds the ceiling), and below the ceiling the rate follows
-//! what the service delivers. Time is governor's clock, so that tests inject it
+//! what the service takes. Time is governor's clock, so that tests inject it
 //! and take none.
 
 use std::fmt;
@@ -16,6 +16,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
+mod log;
 mod rate;
 
 pub(crate) use rate::RateEstimator;
@@ -78,8 +79,14 @@ pub(crate) fn rounded(number: f64) -> f64 {
 /// Late timers are made up for within this time, by the burst.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
+/// Below so many requests a second a timer is late by a small share of the time
+/// between two. What is made up for then is half of a usual lateness: more would
+/// bring two closer together than a bucket of one forgives.
+const SLOW: f64 = 200.0;
+const SLOW_CATCH_UP: Duration = Duration::from_micros(500);
+
 /// Requests that may leave at once at a ceiling of `rate` a second: what a
-/// timer that is late by `CATCH_UP` leaves to make up, and one.
+/// timer that is late by [`CATCH_UP`] leaves to make up, and one.
 #[must_use]
 pub fn burst(rate: f64) -> u32 {
     // Five a second and less are not late enough to need any.
@@ -93,9 +100,9 @@ pub fn burst(rate: f64) -> u32 {
 
 type Limiter<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
-/// Leave for one request; it remembers under which rate it was given.
+/// Leave for one request; it carries the request's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Permit(u32);
+pub(crate) struct Permit(u64);
 
 /// Gives out permits, one a request.
 pub(crate) struct Pacer<C: Clock = DefaultClock> {
@@ -103,8 +110,9 @@ pub(crate) struct Pacer<C: Clock = DefaultClock> {
     start: C::Instant,
     ceiling: Option<(Limiter<C>, f64)>,
     finder: RateEstimator,
-    /// The slot of the last request, in seconds from start.
+    /// The slot of the last request and when it left, in seconds from start.
     slot: f64,
+    left: f64,
 }
 
 impl Pacer {
@@ -135,7 +143,7 @@ impl<C: Clock + Clone> Pacer<C> {
             }
         };
         let finder = RateEstimator::new(ceiling.as_ref().map(|(_, rate)| *rate));
-        Self { start: clock.now(), clock, ceiling, finder, slot: f64::NEG_INFINITY }
+        Self { start: clock.now(), clock, ceiling, finder, slot: f64::NEG_INFINITY, left: f64::NEG_INFINITY }
     }
 
     /// Takes a permit, or tells how long to wait before trying again.
@@ -143,22 +151,22 @@ impl<C: Clock + Clone> Pacer<C> {
     /// # Errors
     /// It is too early by this long.
     pub(crate) fn take(&mut self) -> Result<Permit, Duration> {
-        let permit = Permit(self.finder.change());
         let now = self.seconds();
+        let mut slot = now;
         if let Some(rate) = self.finder.rate() {
             // Counted from the last one at the rate of now: a rate that has
             // risen meanwhile does not wait for a slot of the old one.
-            let slot = (self.slot + 1.0 / rate).max(now - CATCH_UP.as_secs_f64());
+            let late = if rate > SLOW { CATCH_UP } else { SLOW_CATCH_UP };
+            slot = self.slot.max(self.left - late.as_secs_f64()) + 1.0 / rate;
             if slot > now {
-                return Err(Duration::from_secs_f64(slot - now));
+                // Never nothing: whoever waits that long must get on.
+                return Err(Duration::from_secs_f64(slot - now).max(Duration::from_nanos(1)));
             }
-            self.under_ceiling()?;
-            self.slot = slot;
-            return Ok(permit);
         }
         self.under_ceiling()?;
-        self.slot = now;
-        Ok(permit)
+        self.slot = slot;
+        self.left = now;
+        Ok(Permit(self.finder.sent(now)))
     }
 
     fn under_ceiling(&self) -> Result<(), Duration> {
@@ -186,7 +194,7 @@ impl<C: Clock + Clone> Pacer<C> {
     /// The rate the service was found to take, once it has throttled.
     #[must_use]
     pub(crate) fn found(&self) -> Option<f64> {
-        self.finder.wall()
+        self.finder.capacity()
     }
 
     fn seconds(&self) -> f64 {
