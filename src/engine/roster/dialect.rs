@@ -257,6 +257,11 @@ pub(crate) fn reads_as(name: &str, plain: &str) -> bool {
         |text: &str| text.bytes().next().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
     match (first(name), first(plain)) {
         (Some(one), Some(other)) if one != other => false,
+        // And nearly every other one in some letter more, bytes all of them.
+        _ if name.is_ascii() => {
+            let counts = |byte: &u8| !matches!(byte, b'_' | b'-' | b' ') && !byte.is_ascii_control();
+            name.bytes().filter(counts).map(|byte| byte.to_ascii_lowercase()).eq(plain.bytes())
+        }
         _ => letters(name).eq(plain.chars()),
     }
 }
@@ -331,4 +336,22 @@ fn read_with(source: &Source, delimiter: u8, wanted: &[&str]) -> Option<Reading>
         (1..SAMPLE).map_while(|_| records.next_bytes().transpose().map(|read| read.map(|_| records.cells().len())));
     let even = { even }.all(|read| read.is_ok_and(|cells| cells == width));
     (width > 1).then_some(Reading { delimiter, named, even })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_name_reads_as_its_plain_form_however_it_is_told(
+            name in "[ -~\t\u{b}\u{c}\u{85}\u{a0}\u{200b}ÄßİI]{0,6}",
+            other in "[UuSs_ -]{0,4}",
+        ) {
+            prop_assert!(reads_as(&name, &plain(&name)));
+            prop_assert_eq!(reads_as(&name, &plain(&other)), plain(&name) == plain(&other));
+        }
+    }
 }

@@ -57,16 +57,17 @@ fn is_computed(id: &str) -> bool {
 
 /// A date that a spreadsheet made: `2026-11-25`, `25/11/2026`, `1-Dec`.
 fn is_date(id: &str) -> bool {
-    let parts: Vec<&str> = id.split(['-', '/', '.']).collect();
-    let short = |text: &&str| (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = id.split(['-', '/', '.']);
+    let parts = [parts.next(), parts.next(), parts.next(), parts.next()];
+    let short = |text: &str| (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     let month = |text: &str| {
         ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
             .iter()
             .any(|name| name.eq_ignore_ascii_case(text))
     };
-    match parts.as_slice() {
-        [day, name] => short(day) && month(name) || month(day) && short(name),
-        [day, name, year] => short(day) && short(year) && (short(name) || month(name)),
+    match parts {
+        [Some(day), Some(name), None, None] => short(day) && month(name) || month(day) && short(name),
+        [Some(day), Some(name), Some(year), None] => short(day) && short(year) && (short(name) || month(name)),
         _ => false,
     }
 }
