@@ -1,5 +1,5 @@
-//! The history of a batch, for the report: activity over time, the facts of
-//! each run, and the files that were handed over.
+//! The history of a batch: its runs and their facts, its files, activity over
+//! time, and the files that were handed over.
 //!
 //! Invariant: the tables made here are additions to format 1 that an older
 //! program passes over; a ledger without them has no such facts.
@@ -50,7 +50,82 @@ pub(crate) struct Activity {
     pub count: u64,
 }
 
+/// A file this batch wrote.
+#[derive(Clone, Debug)]
+pub(crate) struct Publication {
+    /// Its absolute path; `-` for standard output.
+    pub path: String,
+    /// SHA-256 of its content.
+    pub digest: String,
+    /// The time of the sample.
+    pub at: i64,
+}
+
+/// One run of the batch.
+#[derive(Clone, Debug)]
+pub(crate) struct RunRecord {
+    /// Its number.
+    pub run: i64,
+    /// The time at which it began.
+    pub started_at: i64,
+    /// Its process.
+    pub pid: u32,
+    /// Its machine.
+    pub host: String,
+    /// The identity that it used; never a secret.
+    pub identity: String,
+    /// The time at which it ended, if it did in order.
+    pub ended_at: Option<i64>,
+    /// Its exit code.
+    pub exit_code: Option<u8>,
+    /// Its end in words.
+    pub ending: Option<String>,
+    /// The time at which a signal asked it to stop, if one did.
+    pub stopping_since: Option<String>,
+}
+
 impl Ledger {
+    /// The files this batch wrote, the newest first.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn publications(&self) -> Result<Vec<Publication>, LedgerError> {
+        let mut found = Vec::new();
+        self.each("SELECT path, digest, at FROM publications ORDER BY at DESC, rowid DESC", |row| {
+            found.push(Publication { path: row.get(0)?, digest: row.get(1)?, at: row.get(2)? });
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// The batch's runs, the oldest first.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn runs(&self) -> Result<Vec<RunRecord>, LedgerError> {
+        let mut found = Vec::new();
+        let mut facts = self.run_facts()?;
+        self.each(
+            "SELECT run, started_at, pid, host, identity, ended_at, exit_code, ending FROM runs ORDER BY run",
+            |row| {
+                let mut facts = facts.remove(&row.get(0)?).unwrap_or_default();
+                found.push(RunRecord {
+                    run: row.get(0)?,
+                    started_at: row.get(1)?,
+                    pid: row.get(2)?,
+                    host: row.get(3)?,
+                    identity: row.get(4)?,
+                    ended_at: row.get(5)?,
+                    exit_code: row.get(6)?,
+                    ending: row.get(7)?,
+                    stopping_since: facts.remove(fact::STOPPING),
+                });
+                Ok(())
+            },
+        )?;
+        Ok(found)
+    }
+
     /// The first and the last moment of which anything is known.
     ///
     /// # Errors

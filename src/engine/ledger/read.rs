@@ -1,5 +1,4 @@
-//! The ledger's answers: rows with their newest outcomes, counts, doubts,
-//! publications, runs.
+//! The ledger's answers: rows with their newest outcomes, counts, doubts.
 //!
 //! Invariant: nothing here writes.
 
@@ -9,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Params, Row, params};
 
-use super::{Ledger, LedgerError, UserSet, fact};
+use super::{Ledger, LedgerError, UserSet};
 use crate::model::{Counts, Millis, Password, RowKind, RowStatus, Standing, Status, UserNumber};
 
 /// A row of the output, as the ledger knows it.
@@ -64,40 +63,6 @@ pub(crate) struct Doubt {
     pub until: Option<i64>,
     /// The number that a run which goes on right now has claimed.
     pub in_flight: u64,
-}
-
-/// A file this batch wrote.
-#[derive(Clone, Debug)]
-pub(crate) struct Publication {
-    /// Its absolute path; `-` for standard output.
-    pub path: String,
-    /// SHA-256 of its content.
-    pub digest: String,
-    /// The time of the sample.
-    pub at: i64,
-}
-
-/// One run of the batch.
-#[derive(Clone, Debug)]
-pub(crate) struct RunRecord {
-    /// Its number.
-    pub run: i64,
-    /// The time at which it began.
-    pub started_at: i64,
-    /// Its process.
-    pub pid: u32,
-    /// Its machine.
-    pub host: String,
-    /// The identity that it used; never a secret.
-    pub identity: String,
-    /// The time at which it ended, if it did in order.
-    pub ended_at: Option<i64>,
-    /// Its exit code.
-    pub exit_code: Option<u8>,
-    /// Its end in words.
-    pub ending: Option<String>,
-    /// The time at which a signal asked it to stop, if one did.
-    pub stopping_since: Option<String>,
 }
 
 /// Facts of one user that a run needs.
@@ -259,47 +224,6 @@ impl Ledger {
             visit(read)?;
         }
         Ok(counts)
-    }
-
-    /// The files this batch wrote, the newest first.
-    ///
-    /// # Errors
-    /// The ledger can't be read.
-    pub(crate) fn publications(&self) -> Result<Vec<Publication>, LedgerError> {
-        let mut found = Vec::new();
-        self.each("SELECT path, digest, at FROM publications ORDER BY at DESC, rowid DESC", |row| {
-            found.push(Publication { path: row.get(0)?, digest: row.get(1)?, at: row.get(2)? });
-            Ok(())
-        })?;
-        Ok(found)
-    }
-
-    /// The batch's runs, the oldest first.
-    ///
-    /// # Errors
-    /// The ledger can't be read.
-    pub(crate) fn runs(&self) -> Result<Vec<RunRecord>, LedgerError> {
-        let mut found = Vec::new();
-        let mut facts = self.run_facts()?;
-        self.each(
-            "SELECT run, started_at, pid, host, identity, ended_at, exit_code, ending FROM runs ORDER BY run",
-            |row| {
-                let mut facts = facts.remove(&row.get(0)?).unwrap_or_default();
-                found.push(RunRecord {
-                    run: row.get(0)?,
-                    started_at: row.get(1)?,
-                    pid: row.get(2)?,
-                    host: row.get(3)?,
-                    identity: row.get(4)?,
-                    ended_at: row.get(5)?,
-                    exit_code: row.get(6)?,
-                    ending: row.get(7)?,
-                    stopping_since: facts.remove(fact::STOPPING),
-                });
-                Ok(())
-            },
-        )?;
-        Ok(found)
     }
 
     /// The newest error among the roster's users: code, message, line.

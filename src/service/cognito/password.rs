@@ -126,8 +126,8 @@ mod tests {
         }
     }
 
-    /// What a policy wants stands at no place more often than at another: a draw that
-    /// was mended rather than thrown away would show here.
+    /// No class that a policy wants stands at one place more often than at another: a
+    /// draw that was mended rather than thrown away would show here.
     #[test]
     fn no_place_is_likelier_for_what_the_policy_wants() {
         let mut random = StdRng::seed_from_u64(13);

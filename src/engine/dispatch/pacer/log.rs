@@ -30,7 +30,7 @@ pub(super) struct Log {
     sent: VecDeque<Sent>,
 }
 
-/// What was refused of some requests.
+/// The refusals among some requests.
 #[derive(Clone, Copy, Debug, Default)]
 struct Refusals {
     /// All of them, and those in a row as one.
@@ -50,7 +50,7 @@ impl Log {
     /// … if each half has so many answers, and the lower one so many refusals.
     const ENOUGH: usize = 10;
     const LEAST: f64 = 3.0;
-    /// Who is refused more often than this is sent too fast, wherever that shows.
+    /// A share of refusals above this is a limit's, wherever it shows.
     const MOST_SHARE: f64 = 0.4;
     /// Two counts that differ by more standard deviations than this, and one, are two.
     const DEVIATIONS: f64 = 1.5;

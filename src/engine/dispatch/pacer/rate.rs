@@ -30,12 +30,12 @@ pub(crate) struct RateEstimator {
     log: Log,
     latency: f64,
     curve: Curve,
-    /// When the service was last seen without room.
+    /// The time at which the service was last seen without room.
     mark: Mark,
     /// Refusals of what left since then, and of whatever since the curve began.
     refused: u32,
     cost: u32,
-    /// What was let through in the second before it last refused.
+    /// Requests let through in the second before it last refused.
     last_second: f64,
     /// The first request that left since the rate was last lowered.
     fresh: u64,
@@ -44,7 +44,7 @@ pub(crate) struct RateEstimator {
     silent: u32,
     /// Nobody is let through: asking now and then.
     waiting: bool,
-    /// Whether it counts seconds, as far as it has shown: it goes on refusing.
+    /// True if it counts seconds, as far as it has shown: it goes on refusing.
     counts: bool,
     /// The first request at the present rate.
     round: Mark,
@@ -94,7 +94,7 @@ impl RateEstimator {
     const QUICK: f64 = 0.1;
     const QUICK_REQUESTS: f64 = 1.5;
     const LONGER: f64 = 3.0;
-    /// Who is refused on the way has company, or an outdated capacity. Then this
+    /// A refusal on the way tells of company, or of an outdated capacity. Then this
     /// over the root of the capacity is enough: the way takes those with little
     /// not much longer than those with much.
     const COMPANY: f64 = 4.0;
@@ -204,7 +204,7 @@ impl RateEstimator {
         self.rate.or(self.ceiling).unwrap_or(Self::FIRST)
     }
 
-    /// What was let through since the mark, up to a request.
+    /// Returns the number let through since the mark, up to a request.
     fn delivered(&self, until: Mark) -> f64 {
         until.number.saturating_sub(self.mark.number).saturating_sub(self.refused.into()) as f64
     }
