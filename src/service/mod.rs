@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::Password;
+use crate::model::{IdForm, Password};
 
 mod any;
 pub(crate) mod aws;
@@ -68,6 +68,8 @@ pub(crate) trait PasswordMaker: Send + Sync {
 pub(crate) struct ServiceFacts {
     /// The name that people know it by.
     pub name: &'static str,
+    /// The form of its user IDs.
+    pub ids: IdForm,
     /// The effect of asking for a reset once more.
     pub repeat: Repeat,
     /// The error code that says that there is no such user.
@@ -92,6 +94,18 @@ pub(crate) enum Repeat {
     /// The request carries the password, and the same one makes the same state
     /// however late it comes.
     SamePassword,
+}
+
+/// Returns the facts of the service that is asked, of a user pool as far as they
+/// are known before it was.
+#[must_use]
+pub(crate) fn facts(in_pool: bool) -> ServiceFacts {
+    #[cfg(feature = "cognito")]
+    if in_pool {
+        return cognito::FACTS;
+    }
+    let _ = in_pool;
+    finspace::FACTS
 }
 
 /// Returns true if whoever failed with this code fails again, however often it is

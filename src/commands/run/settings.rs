@@ -18,8 +18,8 @@ use crate::engine::dispatch::pacer::Rate;
 use crate::engine::results::encryption::{self, Encryption, EncryptionError};
 use crate::engine::results::{Destination, PublishError};
 use crate::engine::roster;
-use crate::model::{BatchName, IdForm, UserPoolId};
-use crate::service::aws;
+use crate::model::{BatchName, UserPoolId};
+use crate::service::{self, aws};
 use crate::ui::{self, Show};
 
 /// A run as it was asked for.
@@ -163,7 +163,7 @@ impl RunSettings {
                     id_column: args.id_column,
                     no_headers: args.no_headers,
                     delimiter: args.delimiter,
-                    ids: if args.pool.user_pool_id.is_some() { IdForm::UserName } else { IdForm::FinSpace },
+                    ids: service::facts(args.pool.user_pool_id.is_some()).ids,
                 },
                 exclude: args.exclude,
             },

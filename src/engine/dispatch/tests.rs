@@ -14,7 +14,7 @@ use super::record::Book;
 use super::stop::StopReason;
 use super::{Means, run};
 use crate::engine::ledger::{Claim, Event, PaceSample};
-use crate::model::{Millis, Outcome, Password, Status, Tally, Target, Task};
+use crate::model::{IdForm, Millis, Outcome, Password, Status, Tally, Target, Task};
 use crate::process::signals::Shutdown;
 use crate::service::{Cause, Failure, Repeat, Request, Reset, Service, ServiceFacts};
 
@@ -52,6 +52,7 @@ type Asked = (String, Option<String>, Option<String>);
 
 static TOKENS: ServiceFacts = ServiceFacts {
     name: "tokens",
+    ids: IdForm::FinSpace,
     repeat: Repeat::Token { window: Duration::from_mins(10) },
     no_such_user: "Gone",
     user_columns: &[],

@@ -41,6 +41,7 @@ impl Directory for Pool {
     fn facts(&self) -> ServiceFacts {
         ServiceFacts {
             name: "a pool",
+            ids: crate::model::IdForm::UserName,
             repeat: Repeat::SamePassword,
             no_such_user: "Gone",
             user_columns: &[],

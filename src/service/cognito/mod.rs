@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::{Repeat, ServiceFacts};
-use crate::model::POOL_COLUMNS;
+use crate::model::{IdForm, POOL_COLUMNS};
 
 mod client;
 mod failure;
@@ -38,6 +38,7 @@ pub(crate) mod remedy {
 /// Cognito user pools; the password's life is the pool's own where it is known.
 pub(crate) const FACTS: ServiceFacts = ServiceFacts {
     name: "Cognito",
+    ids: IdForm::UserName,
     repeat: Repeat::SamePassword,
     no_such_user: failure::NO_SUCH_USER,
     user_columns: &POOL_COLUMNS,

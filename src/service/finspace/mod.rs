@@ -9,7 +9,7 @@ use aws_sdk_finspacedata::operation::RequestId;
 use super::aws::Connection;
 use super::aws::failure::{OwnError, REQUEST_ID_LIMIT, shorten};
 use super::{Cause, Failure, Repeat, Request, Reset, Service, ServiceFacts};
-use crate::model::{PASSWORD_LIFE, Password, TOKEN_WINDOW, USER_COLUMNS};
+use crate::model::{IdForm, PASSWORD_LIFE, Password, TOKEN_WINDOW, USER_COLUMNS};
 
 mod connect;
 mod issued;
@@ -20,8 +20,9 @@ pub(crate) use connect::{connect, connect_simulated};
 pub(crate) use users::{Page, UserFacts};
 
 /// The FinSpace Data API.
-const FACTS: ServiceFacts = ServiceFacts {
+pub(crate) const FACTS: ServiceFacts = ServiceFacts {
     name: "FinSpace",
+    ids: IdForm::FinSpace,
     repeat: Repeat::Token { window: TOKEN_WINDOW },
     no_such_user: "ResourceNotFoundException",
     user_columns: &USER_COLUMNS,
