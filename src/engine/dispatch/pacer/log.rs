@@ -52,6 +52,8 @@ impl Log {
     const LEAST: f64 = 3.0;
     /// A share of refusals above this is a limit's, wherever it shows.
     const MOST_SHARE: f64 = 0.4;
+    /// By chance refusals come in runs this long at most, on average.
+    const IN_A_ROW: f64 = 2.0;
     /// Two counts that differ by more standard deviations than this, and one, are two.
     const DEVIATIONS: f64 = 1.5;
     /// By chance so many are let through in a row in one of so many logs.
@@ -84,11 +86,11 @@ impl Log {
         usize::try_from(number.checked_sub(self.first)?).ok().filter(|&place| place < self.sent.len())
     }
 
-    /// Requests that were let through, or are not answered, of the second
+    /// Requests that were let through, or are not answered, of so many seconds
     /// before one of them left. Refusals come sooner than other answers.
-    pub(super) fn last_second(&self, before: Mark) -> f64 {
+    pub(super) fn passed(&self, before: Mark, seconds: f64) -> f64 {
         let sent = self.sent.range(..self.place(before.number).unwrap_or(0)).rev();
-        sent.take_while(|sent| sent.at > before.at - 1.0).filter(|sent| sent.refused != Some(true)).count() as f64
+        sent.take_while(|sent| sent.at > before.at - seconds).filter(|sent| sent.refused != Some(true)).count() as f64
     }
 
     /// Returns true if about as many are refused of what left at the lower rates as
@@ -129,6 +131,7 @@ impl Log {
         let alike = |low: f64, high: f64| high <= low + 1.0 + Self::DEVIATIONS * low.sqrt();
         low.runs >= Self::LEAST
             && low.all <= Self::MOST_SHARE * half
+            && low.all + high.all <= Self::IN_A_ROW * (low.runs + high.runs)
             && alike(low.runs, high.runs)
             && alike(low.all, high.all)
     }

@@ -79,11 +79,11 @@ pub(crate) fn rounded(number: f64) -> f64 {
 /// Late timers are made up for within this time, by the burst.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
-/// Below so many requests a second a timer is late by a small share of the time
-/// between two. What is made up for then is half of a usual lateness: more would
-/// bring two closer together than a bucket of one forgives.
+/// Below so many requests a second only a usual lateness is made up for, so many
+/// times the mean: more would bring two closer together than a bucket of one
+/// forgives, less would lose what every timer is late by.
 const SLOW: f64 = 200.0;
-const SLOW_CATCH_UP: Duration = Duration::from_micros(500);
+const USUAL: f64 = 1.5;
 
 /// Requests that may leave at once at a ceiling of `rate` a second: what a
 /// timer that is late by [`CATCH_UP`] leaves to make up, and one.
@@ -113,6 +113,8 @@ pub(crate) struct Pacer<C: Clock = DefaultClock> {
     /// The slot of the last request and when it left, in seconds from start.
     slot: f64,
     left: f64,
+    /// Seconds by which a request leaves after its slot, of late.
+    late: f64,
 }
 
 impl Pacer {
@@ -143,7 +145,7 @@ impl<C: Clock + Clone> Pacer<C> {
             }
         };
         let finder = RateEstimator::new(ceiling.as_ref().map(|(_, rate)| *rate));
-        Self { start: clock.now(), clock, ceiling, finder, slot: f64::NEG_INFINITY, left: f64::NEG_INFINITY }
+        Self { start: clock.now(), clock, ceiling, finder, slot: f64::NEG_INFINITY, left: f64::NEG_INFINITY, late: 0.0 }
     }
 
     /// Takes a permit, or tells how long to wait before trying again.
@@ -156,14 +158,16 @@ impl<C: Clock + Clone> Pacer<C> {
         if let Some(rate) = self.finder.rate() {
             // Counted from the last one at the rate of now: a rate that has
             // risen meanwhile does not wait for a slot of the old one.
-            let late = if rate > SLOW { CATCH_UP } else { SLOW_CATCH_UP };
-            slot = self.slot.max(self.left - late.as_secs_f64()) + 1.0 / rate;
+            let most = CATCH_UP.as_secs_f64();
+            let late = if rate > SLOW { most } else { most.min(USUAL * self.late) };
+            slot = self.slot.max(self.left - late) + 1.0 / rate;
             if slot > now {
                 // Never nothing: whoever waits that long must get on.
                 return Err(Duration::from_secs_f64(slot - now).max(Duration::from_nanos(1)));
             }
         }
         self.under_ceiling()?;
+        self.late += 0.05 * ((now - slot).min(CATCH_UP.as_secs_f64()) - self.late);
         self.slot = slot;
         self.left = now;
         Ok(Permit(self.finder.sent(now)))

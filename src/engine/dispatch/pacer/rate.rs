@@ -101,8 +101,10 @@ impl RateEstimator {
     /// A rate so far past the capacity, and past what was let through in the second
     /// before the last refusal, shows that there is another capacity …
     const OUTGROWN: f64 = 1.2;
-    /// … and of one that counts seconds, so much more let through than it allows.
-    const PROOF: f64 = 1.05;
+    /// … and of one that counts seconds, that in so many of them more is let through
+    /// than so many times what it allows: the edges of its seconds don't make that up.
+    const PROVING: f64 = 2.0;
+    const PROOF: f64 = 2.25;
     /// A round's least seconds.
     const ROUND: f64 = 0.05;
     /// So many refusals and nothing else: nobody is let through. The wait between
@@ -189,7 +191,7 @@ impl RateEstimator {
             (true, Some(capacity)) if self.passed == 0 => self.wait(request, now, capacity),
             (true, known) => {
                 let (capacity, span) = known.map_or_else(|| self.first(request), |known| self.judge(request, known));
-                self.last_second = self.log.last_second(request);
+                self.last_second = self.log.passed(request, 1.0);
                 self.capacity = Some(capacity);
                 self.curve.span = span;
                 self.mark = request;
@@ -212,7 +214,7 @@ impl RateEstimator {
     /// The capacity, as far as the first refusal shows it, and the way to it.
     fn first(&self, request: Mark) -> (f64, f64) {
         let before = self.before();
-        let capacity = self.log.last_second(request).clamp(before / 4.0, before / 2.0);
+        let capacity = self.log.passed(request, 1.0).clamp(before / 4.0, before / 2.0);
         (capacity, Self::QUICK.max(Self::QUICK_REQUESTS / capacity))
     }
 
@@ -220,7 +222,7 @@ impl RateEstimator {
     fn judge(&self, request: Mark, known: f64) -> (f64, f64) {
         let before = self.before();
         let span = request.at - self.mark.at;
-        let last_second = self.log.last_second(request) + 1.0;
+        let last_second = self.log.passed(request, 1.0) + 1.0;
         let capacity = if span >= 1.0 {
             let mean = self.delivered(request) / span;
             f64::midpoint(mean, before.min(1.5 * mean)).max(Self::LEFT * before)
@@ -261,7 +263,7 @@ impl RateEstimator {
         }
         if !self.waiting {
             self.waiting = true;
-            self.capacity = Some(self.log.last_second(request).clamp(capacity / 2.0, capacity));
+            self.capacity = Some(self.log.passed(request, 1.0).clamp(capacity / 2.0, capacity));
         }
         let wait = (Self::WAIT_SHARE * (now - self.mark.at)).clamp(1e-3, Self::MOST_WAIT);
         self.rate = Some(capacity.min(1.0 / wait).max(Self::SLOWEST));
@@ -273,7 +275,7 @@ impl RateEstimator {
             return;
         };
         let most = self.capacity.map(|capacity| capacity.max(self.last_second));
-        let proven = |most| self.delivered(request) > Self::PROOF * most * (request.at - self.mark.at);
+        let proven = |most| self.log.passed(request, Self::PROVING) > Self::PROOF * most;
         let outgrown = most.is_none_or(|most| rate > Self::OUTGROWN * most && (!self.counts || proven(most)));
         let sent = (request.number + 1).saturating_sub(self.round.number) as f64;
         let seconds = request.at - self.round.at;

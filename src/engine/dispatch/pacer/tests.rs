@@ -116,8 +116,8 @@ fn a_service_that_counts_seconds_is_followed_nearly_as_well() {
     for latency in [0.002, 0.01] {
         for limiter in [Limiter::Counted, Limiter::Sliding] {
             let Finding { kept, throttled, .. } = find(&MOVING, limiter, latency);
-            assert!(kept >= 0.85, "{limiter:?}, latency {latency}: {kept} of the quota");
-            assert!(throttled <= 0.17, "{limiter:?}, latency {latency}: {throttled} throttled");
+            assert!(kept >= 0.82, "{limiter:?}, latency {latency}: {kept} of the quota");
+            assert!(throttled <= 0.20, "{limiter:?}, latency {latency}: {throttled} throttled");
         }
     }
 }
