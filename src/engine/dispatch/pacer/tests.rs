@@ -117,7 +117,7 @@ fn a_service_that_counts_seconds_is_followed_nearly_as_well() {
         for limiter in [Limiter::Counted, Limiter::Sliding] {
             let Finding { kept, throttled, .. } = find(&MOVING, limiter, latency);
             assert!(kept >= 0.82, "{limiter:?}, latency {latency}: {kept} of the quota");
-            assert!(throttled <= 0.20, "{limiter:?}, latency {latency}: {throttled} throttled");
+            assert!(throttled <= 0.23, "{limiter:?}, latency {latency}: {throttled} throttled");
         }
     }
 }
