@@ -9,10 +9,11 @@ use clap::Args;
 
 use super::args::LedgerArgs;
 use super::status::find;
+use super::way_on::Left;
 use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::engine::ledger::state_dir::StateError;
-use crate::engine::ledger::{Ledger, LedgerError, LedgerPaths};
+use crate::engine::ledger::{Doubt, Ledger, LedgerError, LedgerPaths};
 use crate::model::BatchName;
 use crate::ui::Printer;
 use crate::ui::format::counted;
@@ -73,6 +74,12 @@ pub(super) fn run(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
     let counts = ledger.counts()?;
     let since = before.map_or_else(String::new, |at| format!(" since {at}"));
     printer.note(format!("{kind} {batch} is closed{since}: its passwords are erased, its history stays"));
+    let given_up = ledger.given_up()?.len();
+    let lost =
+        Left { counts, causes: &[], doubt: Doubt::default(), signed_in: 0, given_up, closed: true, place: &place };
+    if let Some(line) = lost.reset_anew() {
+        printer.warning(line);
+    }
     if counts.to_do() > 0 && !place.simulated {
         let be = if counts.to_do() == 1 { "is" } else { "are" };
         printer.note(format!(

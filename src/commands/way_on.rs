@@ -82,6 +82,8 @@ pub(super) struct Left<'a> {
     pub doubt: Doubt,
     /// Users who were reset and should be signed out, and are not.
     pub signed_in: u64,
+    /// Users whose passwords were erased while they stood in no file.
+    pub given_up: u64,
     /// True if the batch is closed.
     pub closed: bool,
     /// The words that name it.
@@ -101,7 +103,7 @@ impl Left<'_> {
         if self.place.simulated {
             return Vec::new();
         }
-        let steps = [self.repeat(), self.sign_out(), self.correct_users(), self.correct_rows()];
+        let steps = [self.repeat(), self.sign_out(), self.reset_anew(), self.correct_users(), self.correct_rows()];
         steps.into_iter().flatten().collect()
     }
 
@@ -144,6 +146,18 @@ impl Left<'_> {
         let are = if self.signed_in == 1 { "is" } else { "are" };
         (self.signed_in > 0)
             .then(|| format!("{} {are} reset and not signed out yet: {how}", counted(self.signed_in, "user")))
+    }
+
+    /// The step for those whose passwords nobody has.
+    pub(super) fn reset_anew(&self) -> Option<String> {
+        let are = if self.given_up == 1 { "was" } else { "were" };
+        (self.given_up > 0).then(|| {
+            format!(
+                "{} {are} reset, and closing gave up what stood in no file, their passwords: `{}` makes a roster of them, to be reset with another --batch",
+                counted(self.given_up, "user"),
+                self.place.command("status", "--list given-up")
+            )
+        })
     }
 
     /// The step for those who fail again.
@@ -227,7 +241,9 @@ mod tests {
             (counts(0, 0, 0, 0), vec![], false, vec![], "run"),
         ] {
             let doubt = Doubt::default();
-            let steps = Left { counts, causes: &causes, doubt, signed_in: 0, closed, place: &place }.steps().join("\n");
+            let steps = Left { counts, causes: &causes, doubt, signed_in: 0, given_up: 0, closed, place: &place }
+                .steps()
+                .join("\n");
             for part in &told {
                 assert!(steps.contains(part), "{part}: {steps}");
             }
@@ -241,7 +257,8 @@ mod tests {
         let place = Place { batch: "b".into(), state_dir: None, simulated: false };
         let counts = Counts { unknown: 2, ..Counts::default() };
         let doubt = Doubt { users: 2, can_settle: 2, ..Doubt::default() };
-        let steps = Left { counts, causes: &[], doubt, signed_in: 0, closed: false, place: &place }.steps();
+        let steps =
+            Left { counts, causes: &[], doubt, signed_in: 0, given_up: 0, closed: false, place: &place }.steps();
         assert_eq!(steps, ["run the same command again: it settles 2 unknown users with the same passwords"]);
     }
 

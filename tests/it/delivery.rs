@@ -58,6 +58,33 @@ fn closing_refuses_while_a_password_stands_in_no_file() {
 }
 
 #[test]
+fn whose_password_was_given_up_is_told_and_listed_whatever_is_run_later() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    killed_in_the_middle(&room, &simulator);
+    let lost = sealed(&room);
+    let ran = room.run(&["close", "b", "--discard-passwords", STATE[0], STATE[1]]).expect(0);
+    let told = format!("{lost} users were reset, and closing gave up");
+    ran.says(&told);
+    let listed = |room: &Room| {
+        let list = room.run(&["status", "b", "--list", "given-up", STATE[0], STATE[1]]).expect(0).stdout;
+        list.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let named = listed(&room);
+    assert_eq!(i64::try_from(named.len()), Ok(lost));
+    assert_eq!(room.status()["given_up"], lost);
+    // The batch goes on with the others, and these stand as before.
+    let ran = room.reset(&simulator, &["users.csv", "-o", "next.csv", "--batch", "b"]).expect(0);
+    ran.says(&told);
+    let next = room.table("next.csv");
+    for (user, why) in next.column("user_id").iter().zip(next.column("error_message")) {
+        let is_lost = named.iter().any(|name| name == user);
+        assert_eq!(why.contains("stands in no file"), is_lost, "{user}: {why}");
+    }
+    assert_eq!(listed(&room), named);
+    assert!(room.run(&["status", "b", STATE[0], STATE[1]]).expect(0).stdout.contains(&told));
+}
+
+#[test]
 fn closing_refuses_when_the_file_is_gone_and_discards_on_the_operators_word() {
     let (room, simulator) = (Room::new(), Simulator::start(&[]));
     room.write("users.csv", "user_id\nann\nmissing-1\n");

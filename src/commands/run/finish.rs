@@ -61,8 +61,12 @@ pub(super) fn nothing_left(ready: &Ready, printer: &Printer) -> Result<Option<Ex
         signed_in: 0,
     };
     let exit = Exit::of_run(&end);
+    let given_up = ledger.given_up()?.len();
+    let summary = Summary { closed: true, given_up, ..Summary::new(job, exit, plan.counts) };
+    if let Some(line) = summary.left().reset_anew() {
+        printer.warning(line);
+    }
     if let Some(file) = &job.settings.summary {
-        let summary = Summary { closed: true, ..Summary::new(job, exit, plan.counts) };
         summary.write_json(file)?;
     }
     Ok(Some(exit))
@@ -107,6 +111,7 @@ pub(super) fn finish(job: &Job, sent: Sent, printer: &Printer, shutdown: &Shutdo
         opening: (is_published && counts.succeeded > 0).then(|| opening(job)).flatten(),
         tally,
         doubt: doubt(job, &ledger, counts),
+        given_up: ledger.given_up().map_or(0, |users| users.len()),
         causes: if counts.failed + counts.unknown > 0 { ledger.causes().unwrap_or_default() } else { Vec::new() },
         closed: matches!(closing, Closing::Closed),
         kept_open: if let Closing::Kept(why) = closing { Some(why) } else { None },

@@ -133,6 +133,7 @@ fn write(job: &Job, ledger: Option<&Ledger>, output: &mut dyn Write) -> Result<(
             error_code: Some("Preview".into()),
             error_message: Some(note),
             signed_out_at: None,
+            given_up: false,
             password: None,
         };
         write_row(&mut csv, &table, &row).map_err(failed)?;

@@ -66,6 +66,8 @@ pub(super) struct Summary {
     pub doubt: Doubt,
     /// Causes of failures and doubts.
     pub causes: Vec<Cause>,
+    /// Users whose passwords were erased while they stood in no file.
+    pub given_up: u64,
     /// True if the batch is closed.
     pub closed: bool,
     /// The reason why it is still open, if that may surprise.
@@ -155,6 +157,7 @@ impl Summary {
             rate: job.settings.sending.rate.to_string(),
             doubt: Doubt::default(),
             causes: Vec::new(),
+            given_up: 0,
             closed: false,
             kept_open: None,
             limited: job.settings.sending.limit.is_some(),
@@ -294,13 +297,14 @@ impl Summary {
     }
 
     /// Returns the way on from here.
-    fn left(&self) -> Left<'_> {
+    pub(super) fn left(&self) -> Left<'_> {
         Left {
             counts: self.counts,
             causes: &self.causes,
             doubt: self.doubt,
             // Its own line tells of them.
             signed_in: 0,
+            given_up: self.given_up,
             closed: self.closed,
             place: &self.place,
         }

@@ -42,6 +42,8 @@ pub(in crate::commands) struct BatchStatus {
     #[serde(skip)]
     pub place: Place,
     pub counts: Counts,
+    /// Users whose passwords were erased while they stood in no file.
+    pub given_up: u64,
     #[serde(serialize_with = "doubt_for_machines")]
     pub in_doubt: Doubt,
     pub doubt_until: Option<String>,
@@ -167,6 +169,7 @@ impl BatchStatus {
                 error_message,
                 line,
             }),
+            given_up: ledger.given_up()?.len(),
             runs: ledger.runs()?,
             place,
         })
@@ -176,7 +179,8 @@ impl BatchStatus {
     pub(in crate::commands) fn left(&self) -> Left<'_> {
         let closed = self.closed_at.is_some();
         let signed_in = self.sign_out.map_or(0, |ends| ends.left);
-        Left { counts: self.counts, causes: &self.causes, doubt: self.in_doubt, signed_in, closed, place: &self.place }
+        let Self { counts, causes, in_doubt, given_up, place, .. } = self;
+        Left { counts: *counts, causes, doubt: *in_doubt, signed_in, given_up: *given_up, closed, place }
     }
 
     /// Returns a run's end in words.

@@ -10,8 +10,8 @@ use crate::commands::error::Error;
 use crate::commands::exit::Exit;
 use crate::commands::way_on::Place;
 use crate::engine::ledger::state_dir::{StateDir, StateError};
-use crate::engine::ledger::{Ledger, LedgerPaths};
-use crate::model::{BatchName, RowStatus};
+use crate::engine::ledger::{Ledger, LedgerPaths, LedgerRow};
+use crate::model::{BatchName, RowKind, RowStatus};
 use crate::ui::Printer;
 
 mod batch;
@@ -24,9 +24,10 @@ pub(super) use batch::BatchStatus;
 pub(crate) struct StatusArgs {
     /// Tell about this batch in detail
     pub batch: Option<BatchName>,
-    /// Write the users that stand so, as a roster that run takes
-    #[arg(long, value_name = "STATUS", value_parser = row_status, requires = "batch")]
-    pub list: Option<RowStatus>,
+    /// Write the users that stand so, as a roster that run takes: a status of the results, or
+    /// given-up, those whose passwords were erased while they stood in no file
+    #[arg(long, value_name = "STATUS", value_parser = listed, requires = "batch")]
+    pub list: Option<Listed>,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub format: LogFormat,
@@ -35,21 +36,40 @@ pub(crate) struct StatusArgs {
     pub ledgers: LedgerArgs,
 }
 
-fn row_status(word: &str) -> Result<RowStatus, String> {
+/// The users to list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Listed {
+    /// Of this status.
+    Status(RowStatus),
+    /// Reset, and their passwords were given up.
+    GivenUp,
+}
+
+const GIVEN_UP: &str = "given-up";
+
+fn listed(word: &str) -> Result<Listed, String> {
+    if word == GIVEN_UP {
+        return Ok(Listed::GivenUp);
+    }
     let all = RowStatus::ALL.map(RowStatus::word).join(", ");
-    RowStatus::ALL.into_iter().find(|status| status.word() == word).ok_or_else(|| format!("choose one of {all}"))
+    let status = RowStatus::ALL.into_iter().find(|status| status.word() == word);
+    status.map(Listed::Status).ok_or_else(|| format!("choose one of {all}, {GIVEN_UP}"))
 }
 
 /// Writes the users of a batch that stand so.
-fn list(args: &StatusArgs, batch: &BatchName, status: RowStatus, printer: &Printer) -> Result<Exit, Error> {
+fn list(args: &StatusArgs, batch: &BatchName, listed: Listed, printer: &Printer) -> Result<Exit, Error> {
     let (state, _) = find(&args.ledgers, batch, printer)?;
     let ledger = Ledger::read(&LedgerPaths::new(state.folder(), batch))?;
     let mut csv = csv::Writer::from_writer(Vec::new());
     let failed = |error: csv::Error| Error::Stdout(error.into());
     let mut nameless = 0_u64;
     csv.write_record(["user_id"]).map_err(failed)?;
+    let is_listed = |row: &LedgerRow| match listed {
+        Listed::Status(status) => row.status() == status,
+        Listed::GivenUp => row.given_up && row.kind == RowKind::User,
+    };
     ledger.rows(|row| match &row.user_id {
-        _ if row.status() != status => Ok(()),
+        _ if !is_listed(&row) => Ok(()),
         Some(user) => csv.write_record([user]).map_err(failed),
         None => {
             nameless += 1;
@@ -71,8 +91,8 @@ fn list(args: &StatusArgs, batch: &BatchName, status: RowStatus, printer: &Print
 /// # Errors
 /// The state folder or a ledger can't be read.
 pub(super) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Error> {
-    if let (Some(batch), Some(status)) = (&args.batch, args.list) {
-        return list(args, batch, status, printer);
+    if let (Some(batch), Some(listed)) = (&args.batch, args.list) {
+        return list(args, batch, listed, printer);
     }
     let real = StateDir::locate(args.ledgers.state.state_dir.as_deref())?;
     let mut found = Vec::new();

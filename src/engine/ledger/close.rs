@@ -69,6 +69,7 @@ impl Ledger {
         if self.closed_at()?.is_none() {
             let fail = |error| LedgerError::of(&self.place.ledger, error);
             let transaction = self.db.unchecked_transaction().map_err(fail)?;
+            self.give_up()?;
             self.set("closed_why", why)?;
             self.set("closed_seq", &self.seq_so_far()?.to_string())?;
             self.set("closed_at", &Millis::now().0.to_string())?;

@@ -17,6 +17,9 @@ use crate::process::files;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UserSet(Vec<u8>);
 
+/// Stands where a file's digest does, for the users whose passwords were given up.
+const GIVEN_UP: &str = "given up";
+
 impl UserSet {
     /// Adds a user.
     pub(crate) fn insert(&mut self, user: UserNumber) {
@@ -30,6 +33,16 @@ impl UserSet {
     /// Returns true if a user is in it.
     pub(crate) fn contains(&self, user: UserNumber) -> bool {
         self.0.get(user as usize / 8).is_some_and(|byte| byte & (1 << (user % 8)) != 0)
+    }
+
+    /// Returns the number of its users.
+    pub(crate) fn len(&self) -> u64 {
+        self.0.iter().map(|byte| u64::from(byte.count_ones())).sum()
+    }
+
+    /// Returns true if nobody is in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     fn extend(&mut self, other: &[u8]) {
@@ -146,7 +159,48 @@ impl Ledger {
         })
     }
 
+    /// Notes whose passwords stand in no file now, since they are about to be erased.
+    ///
+    /// # Errors
+    /// The ledger can't be read or written.
+    pub(super) fn give_up(&self) -> Result<(), LedgerError> {
+        let (users, _) = self.nowhere(|path, digest| path == Path::new("-") || is_as_written(path, digest))?;
+        if users.is_empty() {
+            return Ok(());
+        }
+        let mut all = self.given_up()?;
+        all.extend(&users.0);
+        self.db
+            .execute(
+                "INSERT OR REPLACE INTO deliveries (digest, users, sole) VALUES (?1, ?2, 1)",
+                params![GIVEN_UP, all.0],
+            )
+            .map(drop)
+            .map_err(|error| self.error(error))
+    }
+
+    /// Returns the users whose passwords were erased while they stood in no file.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn given_up(&self) -> Result<UserSet, LedgerError> {
+        let mut users = UserSet::default();
+        let sql = format!("SELECT users FROM {} WHERE digest = ?1", self.deliveries_table()?);
+        self.each_with(&sql, params![GIVEN_UP], |row| {
+            users = UserSet(row.get(0)?);
+            Ok(())
+        })?;
+        Ok(users)
+    }
+
     fn undelivered_where(&self, stands: impl Fn(&Path, &str) -> bool) -> Result<Option<Undelivered>, LedgerError> {
+        let (users, gone) = self.nowhere(stands)?;
+        Ok((!users.is_empty()).then(|| Undelivered { users: users.len(), gone }))
+    }
+
+    /// Returns the users whose sealed passwords stand in none of the files that stand,
+    /// and the files that don't.
+    fn nowhere(&self, stands: impl Fn(&Path, &str) -> bool) -> Result<(UserSet, Vec<PathBuf>), LedgerError> {
         let mut delivered = UserSet::default();
         let mut gone = Vec::new();
         for (path, digest, users) in self.delivered_files()? {
@@ -156,12 +210,15 @@ impl Ledger {
                 gone.push(path);
             }
         }
-        let mut users = 0;
+        let mut users = UserSet::default();
         self.each(&format!("SELECT n FROM passwords WHERE {}", self.live_passwords()), |row| {
-            users += u64::from(!delivered.contains(row.get(0)?));
+            let user = row.get(0)?;
+            if !delivered.contains(user) {
+                users.insert(user);
+            }
             Ok(())
         })?;
-        Ok((users > 0).then_some(Undelivered { users, gone }))
+        Ok((users, gone))
     }
 
     /// Every file that holds passwords, its digest, and whose. Of a ledger that an older

@@ -40,6 +40,8 @@ pub(crate) struct LedgerRow {
     pub error_message: Option<String>,
     /// The end of the user's sessions, if it was asked for.
     pub signed_out_at: Option<Millis>,
+    /// True if the password was erased while it stood in no file.
+    pub given_up: bool,
     /// The password, while the batch is open.
     pub password: Option<Password>,
 }
@@ -289,19 +291,25 @@ fn is_in_flight(in_flight: &HashMap<UserNumber, Millis>, user: Option<UserNumber
 /// Resets from before the batch was last closed, and the file with their passwords.
 struct Earlier {
     seq: i64,
+    given_up: UserSet,
     files: Vec<(PathBuf, String, UserSet)>,
 }
 
 impl Earlier {
     fn of(ledger: &Ledger) -> Result<Self, LedgerError> {
         let seq = ledger.earlier_seq()?;
-        Ok(Self { seq, files: if seq > 0 { ledger.delivered_files()? } else { Vec::new() } })
+        let files = if seq > 0 { ledger.delivered_files()? } else { Vec::new() };
+        Ok(Self { seq, given_up: ledger.given_up()?, files })
     }
 
     fn mark(&self, row: &mut LedgerRow, seq: i64) {
+        row.given_up = row.number.is_some_and(|number| self.given_up.contains(number));
         let Some(number) = row.number.filter(|_| seq > 0 && seq <= self.seq) else { return };
         row.standing.earlier = true;
-        if row.status() == RowStatus::Earlier {
+        if row.status() == RowStatus::Earlier && row.given_up {
+            let why = "reset by an earlier run of this batch; the password was given up when the batch was closed, and stands in no file";
+            row.error_message = Some(why.into());
+        } else if row.status() == RowStatus::Earlier {
             let file = self.files.iter().rev().find(|(_, _, users)| users.contains(number));
             let place = file.map_or_else(|| "the file of that run".into(), |(path, ..)| path.display().to_string());
             row.error_message = Some(format!("reset by an earlier run of this batch; the password went to {place}"));
@@ -327,6 +335,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<(LedgerRow, Option<Vec<u8>>)> {
         error_code: row.get(10)?,
         error_message: row.get(11)?,
         signed_out_at: row.get::<_, Option<i64>>(15)?.map(Millis),
+        given_up: false,
         password: None,
     };
     Ok((read, row.get(12)?))
