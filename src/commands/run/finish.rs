@@ -248,6 +248,7 @@ fn publish(job: &Job, ledger: &Ledger) -> Result<Counts, PublishError> {
 fn opening(job: &Job) -> Option<String> {
     let path = job.output.as_deref()?;
     Some(match job.encryption {
+        None if job.place().simulated => return None,
         None => "the passwords in it are in the clear: hand it over safely, then delete it".to_owned(),
         Some(_) if job.settings.output.has_passphrase() => {
             format!("open it with: finspace-reset decrypt {}", shell_word(path.as_os_str()))

@@ -291,6 +291,9 @@ impl Summary {
             lines.push(format!("results: {output}"));
         }
         lines.extend(self.opening.clone());
+        if self.place.simulated {
+            lines.push("this was a rehearsal: nobody was reset, and no password of it is real".into());
+        }
         lines.extend(self.kept_open.clone());
         lines.extend(self.left().steps().into_iter().map(|step| format!("next: {step}")));
         lines
