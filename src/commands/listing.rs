@@ -20,6 +20,7 @@ use crate::engine::people::{Pages, Place};
 use crate::engine::results::PublishError;
 use crate::service::{Failure, ServiceFacts};
 use crate::ui::Printer;
+use crate::ui::format::counted;
 
 /// Tries for one page.
 const ATTEMPTS: u32 = 8;
@@ -93,7 +94,12 @@ pub(super) async fn list(
     held.rewind().map_err(unwritten)?;
     deliver(output, |file, failed| io::copy(&mut held, file).map(drop).map_err(failed))?;
     if output.as_os_str() != "-" {
-        printer.note(format!("{count} users: {}", output.display()));
+        printer.note(format!("{}: {}", counted(count, "user"), output.display()));
+    }
+    if count == 0 {
+        // A command that reads the list from a pipe takes it for a clean end.
+        printer
+            .warning("no user was found: the list is a header and nobody below it; check the target and the filters");
     }
     Ok(Exit::Success)
 }

@@ -83,7 +83,10 @@ const OWN_ENVIRONMENT: [(&str, &str, &str); 5] = [
 const AWS_ENVIRONMENT: Entries = &[
     ("AWS_REGION, AWS_DEFAULT_REGION", "The region, where no --region is given."),
     ("AWS_PROFILE", "The profile of the AWS config files, where no --profile is given."),
-    ("AWS_ENDPOINT_URL_FINSPACE_DATA, AWS_ENDPOINT_URL", "The endpoint, where no --endpoint-url is given."),
+    (
+        "AWS_ENDPOINT_URL_FINSPACE_DATA, AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER, AWS_ENDPOINT_URL",
+        "The endpoint, where no --endpoint-url is given.",
+    ),
     (
         "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN",
         "Credentials; without them the rest of the AWS chain is asked.",

@@ -112,23 +112,23 @@ impl Left<'_> {
         let Self { counts, doubt, place, .. } = self;
         let helped = counts.to_do() - self.in_vain();
         if doubt.can_settle > 0 && !self.closed {
-            let (can, all) = (doubt.can_settle, doubt.users);
+            let (can, all) = (doubt.can_settle, counted(doubt.users, "unknown user"));
             return Some(match doubt.until.map(Millis) {
                 Some(until) => format!(
-                    "run the same command again by {until}: the answers of {can} of {all} unknown users can still be had without a new reset"
+                    "run the same command again by {until}: the answers of {can} of {all} can still be had without a new reset"
                 ),
-                None => format!("run the same command again: it settles {all} unknown users with the same passwords"),
+                None => format!("run the same command again: it settles {all} with the same passwords"),
             });
-        }
-        if self.closed && counts.to_do() > 0 {
-            return Some(format!(
-                "the batch is closed; the same command with --batch {} and another --output goes on with the {} left",
-                place.batch,
-                counted(counts.to_do(), "user")
-            ));
         }
         if helped == 0 {
             return None;
+        }
+        if self.closed {
+            return Some(format!(
+                "the batch is closed; the same command with --batch {} and another --output goes on with the {} left",
+                place.batch,
+                counted(helped, "user")
+            ));
         }
         let what = if counts.pending > 0 { "to go on with the rest" } else { "to try them again" };
         let all = counted(counts.to_do() + counts.reset(), "user");
@@ -198,8 +198,18 @@ impl Left<'_> {
 
     /// A corrected roster that is not named is another batch.
     fn run_it(&self) -> String {
-        let output = if self.closed { " and another --output" } else { "" };
-        format!("run it with --batch {}{output}", self.place.batch)
+        let mut with = format!("--batch {}", self.place.batch);
+        for (is_needed, flag) in [
+            (self.closed, "another --output"),
+            // Without the list the command would reset whom it protects.
+            (self.counts.excluded > 0, "the same --exclude"),
+        ] {
+            if is_needed {
+                with.push_str(" and ");
+                with.push_str(flag);
+            }
+        }
+        format!("run it with {with}")
     }
 }
 
@@ -235,7 +245,8 @@ mod tests {
             ),
             (counts(5, 0, 0, 0), vec![missing(), lost()], false, vec![again, "2 of 6 users", "help 3 users"], "closed"),
             (counts(3, 0, 7, 0), vec![missing()], false, vec!["go on with the rest: 7 of 11", "help 3 users"], "try"),
-            (counts(3, 0, 0, 0), vec![missing()], true, vec!["goes on with the 3 users left", "roster first"], again),
+            (counts(3, 0, 0, 0), vec![missing()], true, vec!["help 3 users", "roster first"], "goes on"),
+            (counts(5, 0, 0, 0), vec![missing(), lost()], true, vec!["the 2 users left", "help 3 users"], again),
             (counts(0, 0, 2, 0), vec![], true, vec!["goes on with the 2 users left"], again),
             (counts(0, 0, 0, 1), vec![], false, vec!["1 row of the roster can't be sent"], again),
             (counts(0, 0, 0, 0), vec![], false, vec![], "run"),

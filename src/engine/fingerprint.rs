@@ -34,7 +34,7 @@ pub(crate) struct Binding {
     pub readers: String,
     /// The flags that change who is reset.
     pub flags: String,
-    /// The users' standings.
+    /// The users' standings, and the most of them to reset.
     pub progress: String,
 }
 
@@ -50,7 +50,7 @@ impl Binding {
             ("the output", &self.output),
             ("who can open it", &self.readers),
             ("the flags", &self.flags),
-            ("the progress", &self.progress),
+            ("the progress or --limit", &self.progress),
         ]
     }
 }
@@ -167,7 +167,7 @@ mod tests {
             (|b| b.output.push('x'), "the output"),
             (|b| b.readers.push('x'), "who can open it"),
             (|b| b.flags.push('x'), "the flags"),
-            (|b| b.progress.push('x'), "the progress"),
+            (|b| b.progress.push('x'), "the progress or --limit"),
         ];
         for (change, word) in changes {
             let mut other = binding();

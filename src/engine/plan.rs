@@ -2,7 +2,7 @@
 //!
 //! Invariant: making a plan sends nothing and writes nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::engine::dispatch::pacer::Rate;
@@ -38,7 +38,8 @@ pub(crate) enum PlanError {
     People(#[from] PeopleError),
     /// Nobody said yes.
     #[error(
-        "{0} users would be reset and there is no terminal to ask on; look at it with --dry-run, then run with --confirm PLAN or --yes"
+        "{} {} would be reset and there is no terminal to ask on; look at it with --dry-run, then run with --confirm PLAN or --yes",
+        .0, if *.0 == 1 { "user" } else { "users" }
     )]
     NoConsent(u64),
     /// The answer was no.
@@ -128,12 +129,23 @@ pub(crate) struct Plan {
     pub left_alone_rows: Vec<RowIssue>,
     /// Users who were reset and are to be signed out.
     pub to_sign_out: u64,
+    /// Users whom the batch left alone before and would reset now.
+    pub exposed: Option<Exposed>,
     /// Users of whom it is not known yet who they are.
     pub not_asked: u64,
     /// The first users it would reset.
     pub first: Vec<String>,
     /// The digest of all that the ledger's rows are made from; see [`import_key`].
     pub import_key: String,
+}
+
+/// Users who were left alone before, and are not any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exposed {
+    /// Their number.
+    pub users: u64,
+    /// The line of the first of them.
+    pub first_line: u64,
 }
 
 /// Returns what a ledger's rows are made from: the roster, who is left out of
@@ -287,8 +299,19 @@ impl Plan {
                 }
             }
         }
-        plan.to_reset = (plan.counts.to_do() - plan.left_alone).min(limit.unwrap_or(u64::MAX));
+        plan.count_to_reset(limit);
         Ok(plan)
+    }
+
+    /// Takes out users whom the service does not know.
+    pub(crate) fn leave_alone(&mut self, missing: &HashSet<String>, limit: Option<u64>) {
+        self.left_alone += missing.len() as u64;
+        self.first.retain(|user| !missing.contains(user));
+        self.count_to_reset(limit);
+    }
+
+    fn count_to_reset(&mut self, limit: Option<u64>) {
+        self.to_reset = self.counts.to_do().saturating_sub(self.left_alone).min(limit.unwrap_or(u64::MAX));
     }
 
     fn take(&mut self, row: &NewRow, lookup: Option<&mut Lookup<'_>>) -> Result<(), PlanError> {

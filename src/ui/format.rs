@@ -32,6 +32,11 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// `1 user is`, `2 users are`.
+pub(crate) fn counted_are(number: u64, noun: &str) -> String {
+    format!("{} {}", counted(number, noun), if number == 1 { "is" } else { "are" })
+}
+
 /// A moment in UTC, to the second.
 pub(crate) fn moment(at: Millis) -> String {
     let time = jiff::Timestamp::from_millisecond(at.0);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::common::hostile::{Hostile, Reply, http};
-use crate::common::{Ran, Room, Table};
+use crate::common::{Ran, Room, Table, closed_port};
 
 /// Runs a roster of so many users against an endpoint, with quick retries' worth of flags.
 fn go(room: &Room, endpoint: &str, users: usize, more: &[&str]) -> (Ran, Table) {
@@ -224,8 +224,8 @@ fn a_check_takes_only_the_services_own_word_and_settles_no_doubt() {
         _ => Reply::Reset,
     });
     let room = Room::new();
-    let (_, table) = go(&room, &endpoint.endpoint, 2, &["--max-attempts", "1", "--batch", "b"]);
-    assert_eq!(table.column("status"), ["unknown", "failed"]);
+    let (ran, table) = go(&room, &endpoint.endpoint, 2, &["--max-attempts", "1", "--batch", "b"]);
+    assert_eq!(table.column("status"), ["unknown", "failed"], "{ran}");
     let (ran, table) = go(&room, &endpoint.endpoint, 2, &["--max-attempts", "1", "--batch", "b", "--check-users"]);
     assert_eq!(table.column("status"), ["succeeded", "failed"], "{ran}");
     ran.says("it is in doubt");
@@ -304,4 +304,23 @@ fn a_list_that_points_to_itself_ends() {
     assert!(endpoint.total() <= 3, "{}", endpoint.total());
     let endpoint = Hostile::start(|_| Reply::Refuse(http("200 OK", None, "<html>")));
     room.run(&["list-users", "--endpoint-url", &endpoint.endpoint]).expect(3).says("does not answer as the API does");
+}
+
+#[test]
+fn a_connection_that_breaks_off_is_told_in_plain_words() {
+    let endpoint = Hostile::start(|asked| if asked.user == "user-0002" { Reply::Drop } else { Reply::Reset });
+    let room = Room::new();
+    let (ran, table) = go(&room, &endpoint.endpoint, 3, &["--concurrency", "1", "--max-attempts", "2"]);
+    ran.expect(1);
+    assert_eq!(table.column("error_code")[1], "ConnectionLost");
+    let told = table.column("error_message")[1];
+    assert!(told.contains("the connection broke off before an answer came"), "{told}");
+    for word in ["other:", "client error", "SendRequest"] {
+        assert!(!told.contains(word), "{word}: {told}");
+    }
+    // So is one that never stood.
+    let nowhere = format!("http://127.0.0.1:{}", closed_port());
+    let words = ["users.csv", "-o", "other.csv", "--batch", "other", "--yes", "--max-attempts", "1"];
+    let ran = Ran::of(room.at(&nowhere, &words).output().unwrap()).expect(3);
+    assert!(ran.stderr.contains("onnection refused") && !ran.stderr.contains("client error"), "{ran}");
 }

@@ -66,8 +66,8 @@ fn whose_password_was_given_up_is_told_and_listed_whatever_is_run_later() {
     let told = format!("{lost} users were reset, and closing gave up");
     ran.says(&told);
     let listed = |room: &Room| {
-        let list = room.run(&["status", "b", "--list", "given-up", STATE[0], STATE[1]]).expect(0).stdout;
-        list.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+        let csv = room.run(&["status", "b", "--list", "given-up", STATE[0], STATE[1]]).expect(0).stdout;
+        csv.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
     let named = listed(&room);
     assert_eq!(i64::try_from(named.len()), Ok(lost));
@@ -255,7 +255,7 @@ fn a_roster_that_lost_users_does_not_erase_their_passwords() {
     room.reset(&simulator, &["users.csv", "-o", "out.csv", "--batch", "b"]).expect(1);
     room.write("users.csv", "user_id\nann\n");
     let ran = room.reset(&simulator, &["users.csv", "-o", "out.csv", "--batch", "b"]).expect(0);
-    ran.says("stays open").says("1 passwords of users who are not in this roster");
+    ran.says("stays open").says("is 1 password of users who are not in this roster");
     assert!(key(&room));
     room.write("users.csv", "user_id\nann\nbob\n");
     room.reset(&simulator, &["users.csv", "-o", "out.csv", "--batch", "b"]).expect(0);

@@ -31,7 +31,7 @@ fn a_new_name_resets_them_again_and_says_so_from_the_preview_to_the_summary() {
     std::fs::remove_file(room.path("run.json")).unwrap();
     let (code, shown) = on_a_terminal(room.unasked(&simulator, command), &[("Type 3 to go on", "no")]);
     assert_eq!(code, Some(2), "{shown}");
-    assert!(shown.contains("some of them one that was reset within a week. Type 3"), "{shown}");
+    assert!(shown.contains("some of whom were reset within a week. Type 3"), "{shown}");
     let ran = room.reset(&simulator, command).expect(0);
     let (note, summary) = ran.stderr.split_once("batch second: 3 rows, 3 reset").expect("a summary");
     assert!(note.contains(TOLD) && note.contains("batch second resets them again"), "{ran}");
@@ -39,6 +39,21 @@ fn a_new_name_resets_them_again_and_says_so_from_the_preview_to_the_summary() {
     let elsewhere = &json(&room, "run.json")["reset_elsewhere"][0];
     assert!(elsewhere["last_at"].as_str().is_some_and(|at| at.ends_with('Z')), "{elsewhere}");
     assert_eq!(simulator.seen().twice(), ["ann", "bob"]);
+}
+
+#[test]
+fn the_question_says_if_all_of_them_were_reset_before() {
+    let simulator = Simulator::start(&[]);
+    let room = after_a_first_batch(&simulator);
+    for (users, question) in [
+        ("user_id\nann\nbob\n", "all of whom were reset within a week. Type 2"),
+        ("user_id\nann\n", "though they were reset within a week. Type 1"),
+    ] {
+        room.write("users.csv", users);
+        let command = room.unasked(&simulator, &["users.csv", "-o", "out.csv", "--batch", "second"]);
+        let (_, shown) = on_a_terminal(command, &[(" to go on", "no")]);
+        assert!(shown.contains(question), "{question}: {shown}");
+    }
 }
 
 #[test]
@@ -52,7 +67,7 @@ fn a_plan_that_was_made_before_another_batch_reset_them_no_longer_holds() {
     room.reset(&simulator, &["users.csv", "-o", "first.csv", "--batch", "first"]).expect(0);
     let mut confirmed = room.unasked(&simulator, command);
     let ran = Ran::of(confirmed.args(["--confirm", &plan]).output().unwrap()).expect(2);
-    ran.says("the progress changed");
+    ran.says("the progress or --limit changed");
     assert_eq!(simulator.seen().twice(), [""; 0]);
 }
 

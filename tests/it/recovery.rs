@@ -212,7 +212,8 @@ fn after_a_kill_status_tells_who_was_in_flight() {
     assert!(text.stdout.contains(&format!("{in_flight}, left by a run that was stopped")), "{text}");
     assert!(text.stdout.contains("crashed or was killed"), "{text}");
     let ran = room.reset(&simulator, &["users.csv", "-o", "out.csv"]).expect(0);
-    ran.says(&format!("{in_flight} users were in flight when the last run ended"))
+    ran.says(&format!("{in_flight} user"))
+        .says("in flight when the last run ended")
         .says("can be settled without a new reset until");
     assert_true_and_once(&room.table("out.csv"), &simulator.seen());
 }

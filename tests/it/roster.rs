@@ -390,8 +390,13 @@ fn a_header_and_nobody_below_is_no_error_however_often() {
         fs::remove_file(room.path("1.csv")).unwrap();
         fs::remove_file(room.path("2.csv")).unwrap();
     }
-    let ran = Ran::of(room.unasked(&simulator, &["in.csv", "--dry-run"]).output().unwrap()).expect(0);
-    assert!(ran.stdout.contains("Nothing is left to reset"), "{ran}");
+    room.write("keep.csv", "user_id\nkay\n");
+    for quiet in [&[][..], &["-q"]] {
+        let words = [&["in.csv", "--dry-run", "--exclude", "keep.csv"], quiet].concat();
+        let ran = Ran::of(room.unasked(&simulator, &words).output().unwrap()).expect(0);
+        assert!(ran.stdout.contains("Nobody stands below the header of in.csv"), "{ran}");
+        assert!(!ran.stdout.contains("left to reset") && !format!("{ran}").contains("PROTECTS NOBODY"), "{ran}");
+    }
     assert_eq!(simulator.requests(), 0);
     refused(b"", &[], "in.csv: is empty;");
     refused(b"", &["--no-headers"], "in.csv: is empty;");

@@ -204,7 +204,7 @@ fn a_plan_that_changed_since_its_preview_is_refused_with_what_changed() {
     let first = plan(&["users.csv"]);
     confirm(&["users.csv", "--batch", "other"], &first).expect(2).says("the batch changed since the preview");
     confirm(&["users.csv", "--region", "eu-west-1"], &first).expect(2).says("the target changed since the preview");
-    confirm(&["users.csv", "--limit", "1"], &first).expect(2).says("the progress changed since the preview");
+    confirm(&["users.csv", "--limit", "1"], &first).expect(2).says("the progress or --limit changed since the preview");
     confirm(&["users.csv"], "yes").expect(2).says("\"yes\" is not a plan");
     room.write("users.csv", "user_id,note\nuser-0001,x\nuser-0002,\nuser-0003,\n");
     confirm(&["users.csv"], &first).expect(2).says("the roster changed since the preview");
@@ -635,7 +635,7 @@ fn a_roster_that_grew_adds_its_users_and_one_that_shrank_keeps_their_history() {
     let arguments = &["users.csv", "-o", "out.csv", "--batch", "b"];
     room.reset(&simulator, arguments).expect(1);
     room.write("users.csv", "user_id\nzoe\nann\nmissing-1\nbob\n");
-    room.reset(&simulator, arguments).expect(1).says("1 users are new in batch b");
+    room.reset(&simulator, arguments).expect(1).says("1 user is new in batch b");
     assert_eq!(room.table("out.csv").column("status"), ["succeeded", "succeeded", "failed", "succeeded"]);
     assert_true_and_once(&room.table("out.csv"), &simulator.seen());
     room.write("users.csv", "user_id\nann\nmissing-1\n");
@@ -697,7 +697,8 @@ fn a_run_may_close_its_batch_whatever_failed() {
     let (room, simulator) = (Room::new(), Simulator::start(&[]));
     room.write("users.csv", "user_id\nann\nmissing-1\n");
     let ran = room.reset(&simulator, &["users.csv", "-o", "out.csv", "--batch", "b", "--close"]).expect(1);
-    ran.says("the same command with --batch b and another --output goes on with the 1 user left");
+    let told = ran.says("a repeat does not help 1 user").says("run it with --batch b and another --output").stderr;
+    assert!(!told.contains("the same command") && !told.contains("goes on"), "{told}");
     assert!(!room.exists("state/b.key"));
     assert_true_and_once(&room.table("out.csv"), &simulator.seen());
 }
@@ -743,6 +744,18 @@ fn a_closed_batch_that_was_named_goes_on_with_new_users() {
     assert_eq!((seen.requests, seen.twice().len()), (3, 0));
     let summary: serde_json::Value = serde_json::from_str(&room.read("run.json")).unwrap();
     assert_eq!(summary["meaning"], "every user of the roster is reset (3, 2 of them by an earlier run)");
+    // The preview tells of all rows, and the annex of all resets.
+    room.write("more.csv", "user_id\nann\ncid\nbob\ndan\n");
+    let words = ["more.csv", "--batch", "leavers", "--dry-run"];
+    let plan = Ran::of(room.unasked(&simulator, &words).output().unwrap()).expect(0).stdout;
+    for part in ["rows          4\n", "to reset      1\n", "already done  1\n", "earlier       2 more were reset"] {
+        assert!(plan.contains(part), "{part}: {plan}");
+    }
+    let annex = room.run(&["report", "leavers", "--format", "csv", "-o", "-", "--state-dir", "state"]).expect(0).stdout;
+    let annex = crate::common::Table::parse(annex.as_bytes());
+    assert_eq!(annex.column("status"), ["earlier", "succeeded", "earlier"]);
+    assert_eq!(annex.column("reset_at"), second.column("reset_at"));
+    assert!(annex.column("reset_at").iter().all(|at| at.ends_with('Z')), "{annex:?}");
     night("3.csv").expect(0).says("every user was reset before");
     assert!(!room.exists("3.csv"));
     assert_eq!(simulator.requests(), 3);

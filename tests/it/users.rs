@@ -1,7 +1,7 @@
 //! Users before they are reset: `list-users`, `--check-users`, and credentials
 //! that FinSpace issues.
 
-use crate::common::{Ran, Room, Simulator, Table};
+use crate::common::{Ran, Room, Simulator, Table, on_a_terminal};
 
 const POPULATION: &str = "\
 user_id,email_address,first_name,last_name,status,type,api_access,last_login_time
@@ -39,6 +39,13 @@ fn the_list_holds_what_finspace_tells_and_the_filters_narrow_it() {
     assert_eq!(ids(&["--status", "DISABLED"]), "bo");
     assert_eq!(ids(&["--not-logged-in-since", "2026-01-01"]), "bo cy");
     assert_eq!(ids(&["--not-logged-in-since", "2026-09-01T08:00:01Z", "--status", "ENABLED"]), "ana cy");
+    let url = simulator.endpoint.as_str();
+    let nobody = room.run(&["list-users", "--status", "CREATING", "--endpoint-url", url]).expect(0);
+    assert_eq!(nobody.stdout, format!("{columns}\n"));
+    nobody.says("warning: no user was found");
+    room.run(&["list-users", "--status", "DISABLED", "-o", "one.csv", "--endpoint-url", url])
+        .expect(0)
+        .says("1 user: one");
     room.run(&["list-users", "--not-logged-in-since", "soon"]).expect(2).says("a date like 2026-01-31");
 }
 
@@ -78,13 +85,20 @@ fn checked_users_are_told_and_the_missing_are_failed_without_a_request() {
     let looked =
         Ran::of(room.unasked(&simulator, &["users.csv", "--check-users", "--dry-run"]).output().unwrap()).expect(1);
     for told in [
-        "1 missing, 1 disabled, 1 superusers",
+        "1 missing, 1 disabled, 1 superuser,",
         "line 3: \"nobody\" does not exist",
         "line 4: \"bo\" is disabled",
         "line 5: \"root\" is a superuser",
     ] {
         assert!(looked.stderr.contains(told), "{told}\n{looked}");
     }
+    // Consent is asked for those who would be sent to, and for nobody else.
+    for part in ["to reset      2\n", "excluded      1\n", "left alone    1\n"] {
+        assert!(looked.stdout.contains(part), "{part}: {looked}");
+    }
+    let unasked = room.unasked(&simulator, &["users.csv", "--check-users", "-o", "out.csv"]);
+    let (code, asked) = on_a_terminal(unasked, &[("Type 2 to go on", "no")]);
+    assert!(code == Some(2) && asked.contains("2 users of"), "{asked}");
     assert_eq!(simulator.requests(), 0);
 
     room.reset(&simulator, &["users.csv", "--check-users", "-o", "out.csv"]).expect(1);

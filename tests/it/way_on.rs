@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::{Ran, Room, Simulator};
+use crate::common::{Ran, Room, Simulator, on_a_terminal};
 
 const POOL: &str = "us-east-1_Simulated";
 
@@ -103,4 +103,55 @@ fn a_rehearsal_and_a_batch_of_one_name_are_told_apart() {
     );
     state(&room, &["close", "b", "--yes"]).expect(0).says(told).says("batch b is closed");
     state(&room, &["close", "nobody", "--simulate"]).expect(2).says("no batch nobody in");
+}
+
+#[test]
+fn whoever_was_left_alone_before_is_not_reset_unseen() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    room.write("users.csv", "user_id\nann\nbob\nmissing-typo\nkay\n").write("keep.csv", "user_id\nkay\nbob\n");
+    let first = ["users.csv", "-o", "out.csv", "--batch", "b", "--exclude", "keep.csv"];
+    let ran = room.reset(&simulator, &first).expect(1).says("run it with --batch b and the same --exclude");
+    assert!(!ran.stderr.contains("left alone before"), "{ran}");
+    room.write("users.csv", "user_id\nann\nkay\nbob\ncyd\n");
+    let mended = &first[..5];
+    let told =
+        "2 users whom this batch left alone before (--exclude, --check-users) would be reset now, the first in line 3";
+    let preview =
+        |words: &[&str]| Ran::of(room.unasked(&simulator, words).arg("--dry-run").output().unwrap()).expect(0);
+    let shown = preview(mended);
+    assert!(shown.stdout.contains(told) && shown.stderr.contains(told), "{shown}");
+    let quiet = preview(&[mended, &["-q"]].concat());
+    assert!(quiet.stdout.contains(told), "{quiet}");
+    // The list as before protects them, in silence.
+    assert!(!format!("{}", preview(&first)).contains("left alone before"));
+    let (code, asked) = on_a_terminal(room.unasked(&simulator, mended), &[("Type 3 to go on", "no")]);
+    assert!(code == Some(2) && asked.split_once("Type 3").unwrap().0.contains(told), "{asked}");
+    assert_eq!(simulator.requests(), 2);
+    // A shorter list tells of the one whom it lost; it warns and does not refuse.
+    room.write("keep.csv", "user_id\nbob\n");
+    let ran = room.reset(&simulator, &first).expect(0);
+    ran.says("1 user whom this batch left alone before (--exclude, --check-users) would be reset now, in line 3");
+    assert_eq!(room.table("out.csv").column("status"), ["succeeded", "succeeded", "excluded", "succeeded"]);
+    let again = room.reset(&simulator, &first);
+    assert!(!again.stderr.contains("left alone before"), "{again}");
+    assert_eq!(simulator.seen().twice(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_superuser_left_alone_by_the_check_is_told_without_it() {
+    let room = Room::new();
+    room.write("population.csv", "user_id,type\nann,APP_USER\nroot,SUPER_USER\n");
+    let simulator = Simulator::start(&["--users", room.path("population.csv").to_str().unwrap()]);
+    room.write("users.csv", "user_id\nroot\nann\nmissing-1\n");
+    let words = ["users.csv", "-o", "out.csv", "--batch", "b"];
+    room.reset(&simulator, &[&words[..], &["--check-users"]].concat()).expect(1);
+    let preview = |more: &[&str]| {
+        let words = [&words[..], &["--dry-run"], more].concat();
+        Ran::of(room.unasked(&simulator, &words).output().unwrap())
+    };
+    preview(&[]).expect(0).says("1 user whom this batch left alone before");
+    for meant in [&["--check-users"][..], &["--check-users", "--include-superusers"]] {
+        let shown = preview(meant);
+        assert!(!shown.stderr.contains("left alone before"), "{shown}");
+    }
 }

@@ -68,11 +68,12 @@ pub(super) fn write(
 
 fn cells(row: &LedgerRow) -> [String; 8] {
     let word = row.status().word();
-    let at = row.at.filter(|_| word == "succeeded").map(|at| at.to_string());
+    let at = row.at.filter(|_| matches!(word, "succeeded" | "earlier")).map(|at| at.to_string());
     let tried = row.kind.is_of_user() && word != "excluded";
     let code = match word {
         "invalid" => Some("InvalidUserId".to_owned()),
         "duplicate" => Some("Duplicate".to_owned()),
+        "earlier" => Some("Earlier".to_owned()),
         "excluded" => Some("Excluded".to_owned()),
         _ => row.error_code.clone(),
     };

@@ -18,6 +18,7 @@ use crate::engine::roster::{Request, Row};
 use crate::model::{InputError, Status};
 use crate::service::finspace::{Client, UserFacts};
 use crate::service::{Cause, Failure, Service, ServiceFacts};
+use crate::ui::format::counted;
 use crate::ui::{Printer, Progress};
 
 /// Most users of a kind that are told by line.
@@ -194,7 +195,9 @@ impl Found {
     fn tell(&self, service: &str, printer: &Printer) {
         let Self { asked, missing, disabled, superusers, unanswered, .. } = self;
         printer.note(format!(
-            "checked {asked} users with {service}: {missing} missing, {disabled} disabled, {superusers} superusers, {unanswered} without an answer"
+            "checked {} with {service}: {missing} missing, {disabled} disabled, {}, {unanswered} without an answer",
+            counted(*asked, "user"),
+            counted(*superusers, "superuser")
         ));
         let mut remarks: Vec<_> = self.remarks.iter().collect();
         remarks.sort();

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use super::exposed;
 use super::job::Job;
 use super::other_batches::remarks;
 use super::prepare::Ready;
@@ -37,7 +38,7 @@ pub(super) fn ask(ready: &Ready, printer: &Printer) -> Result<(), Error> {
     }
     printer.note(describe(job, plan, Told::Before).trim_end());
     let users = plan.to_reset;
-    let again = if job.elsewhere.is_empty() { "" } else { ", some of them one that was reset within a week" };
+    let again = again(job, plan);
     let question = format!(
         "{} of {} will lose their old password at once{again}. Type {users} to go on: ",
         counted(users, "user"),
@@ -45,6 +46,17 @@ pub(super) fn ask(ready: &Ready, printer: &Printer) -> Result<(), Error> {
     );
     let answer = printer.ask(&question).map_err(Error::Stdout)?;
     if answer == users.to_string() { Ok(()) } else { Err(PlanError::Declined.into()) }
+}
+
+/// Returns the words for those whom another batch has reset.
+fn again(job: &Job, plan: &Plan) -> &'static str {
+    let of_one_batch = job.elsewhere.iter().map(|overlap| overlap.users).max();
+    match of_one_batch {
+        None => "",
+        Some(users) if users < plan.counts.to_do() - plan.left_alone => ", some of whom were reset within a week",
+        Some(_) if plan.to_reset == 1 => ", though they were reset within a week",
+        Some(_) => ", all of whom were reset within a week",
+    }
 }
 
 /// Says if whoever reads the plan was told what is odd about the inputs.
@@ -59,7 +71,7 @@ pub(super) enum Told {
 /// Returns the plan for people. What was told before is only counted.
 pub(super) fn describe(job: &Job, plan: &Plan, told: Told) -> String {
     let untold = |issues: &'_ [RowIssue]| if told == Told::Nothing { issues.to_vec() } else { Vec::new() };
-    let Counts { rows, succeeded, unknown, .. } = plan.counts;
+    let Counts { rows, succeeded, unknown, earlier, .. } = plan.counts;
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<14}{}", visible(&value));
@@ -73,6 +85,12 @@ pub(super) fn describe(job: &Job, plan: &Plan, told: Told) -> String {
         line("in doubt", format!("{unknown} of an earlier run, tried first"));
     }
     line("already done", succeeded.to_string());
+    if earlier > 0 {
+        line("earlier", format!("{earlier} more were reset, and their passwords erased since"));
+    }
+    if let Some(exposed) = plan.exposed {
+        line("beware", exposed::remark(exposed));
+    }
     for (at, remark) in remarks(&job.elsewhere).into_iter().enumerate() {
         line(if at == 0 { "again" } else { "" }, remark);
     }
@@ -92,7 +110,8 @@ pub(super) fn describe(job: &Job, plan: &Plan, told: Told) -> String {
     if plan.left_alone > 0 {
         special("left alone", plan.left_alone, &untold(&plan.left_alone_rows));
     }
-    for remark in job.exclude_lists.iter().filter(|_| told == Told::Nothing).filter_map(ListReport::remark) {
+    for remark in job.exclude_lists.iter().filter(|_| told == Told::Nothing && rows > 0).filter_map(ListReport::remark)
+    {
         line("", remark);
     }
     for (name, words) in job.client.pool().iter().flat_map(PoolWords::lines) {

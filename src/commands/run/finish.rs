@@ -21,6 +21,7 @@ use crate::model::{Counts, Millis, Tally, Target, shell_word};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
 use crate::ui::Printer;
+use crate::ui::format::counted_are;
 
 /// Returns the exit of a closed batch, in which nothing is left to do; none for
 /// an open one.
@@ -184,8 +185,9 @@ fn close(job: &Job, ledger: &mut Ledger, stop: &StopReason, counts: Counts) -> R
         _ if !job.settings.close => return Ok(Closing::Open),
         _ if *stop != StopReason::Finished || counts.pending + counts.unknown > 0 => {
             return Ok(Closing::Kept(format!(
-                "not closed, in spite of --close: {} users are pending and {} unknown",
-                counts.pending, counts.unknown
+                "not closed, in spite of --close: {} pending and {} unknown",
+                counted_are(counts.pending, "user"),
+                counts.unknown
             )));
         }
         _ => "--close",
@@ -193,13 +195,13 @@ fn close(job: &Job, ledger: &mut Ledger, stop: &StopReason, counts: Counts) -> R
     match ledger.close(why) {
         Ok(()) => Ok(Closing::Closed),
         Err(LedgerError::Undelivered { batch, left }) if job.writes_to_stdout() => Ok(Closing::Kept(format!(
-            "batch {batch} stays open: standard output is no file that can be synced, so {} passwords are kept; once you have them, close it with: {}",
-            left.users,
+            "batch {batch} stays open: standard output is no file that can be synced, so {} kept; once you have the file, close it with: {}",
+            counted_are(left.users, "password"),
             job.place().command("close", "--discard-passwords")
         ))),
         Err(LedgerError::Undelivered { batch, left }) => Ok(Closing::Kept(format!(
-            "batch {batch} stays open: {} passwords of users who are not in this roster stand in no file; run it with a roster that names them",
-            left.users
+            "batch {batch} stays open: in no file yet {} of users who are not in this roster; run it with a roster that names them",
+            if left.users == 1 { "is 1 password".into() } else { format!("are {} passwords", left.users) }
         ))),
         Err(error) => Err(error.into()),
     }

@@ -42,8 +42,9 @@ pub(super) fn read(inputs: &Inputs, sign_out: bool, printer: &Printer) -> Result
             printer.note(remark);
         }
     }
-    // Whom an entry means is not known yet where users have several names.
-    if inputs.form.ids == IdForm::FinSpace {
+    // Whom an entry means is not known yet where users have several names, and
+    // where nobody stands there is nobody to protect.
+    if inputs.form.ids == IdForm::FinSpace && roster.facts().rows > 0 {
         tell_lists(&exclude_lists, printer);
     }
     Ok(Users { roster, excluded, exclude_lists })

@@ -8,6 +8,7 @@ mod args;
 mod check_users;
 mod consent;
 mod ends;
+mod exposed;
 mod finish;
 mod inputs;
 mod job;

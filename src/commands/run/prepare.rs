@@ -11,7 +11,7 @@ use super::job::Job;
 use super::settings::{Consent, RunSettings};
 #[cfg(feature = "cognito")]
 use super::who::Asked;
-use super::{check_users, other_batches};
+use super::{check_users, exposed, other_batches};
 use crate::commands::error::Error;
 #[cfg(feature = "cognito")]
 use crate::engine::dispatch::pacer::Rate;
@@ -114,7 +114,11 @@ pub(crate) async fn prepare(settings: RunSettings, printer: &Printer) -> Result<
                 job.excluded.extend(checked.superusers.into_iter().map(|user_id| (user_id.into(), plan::SUPERUSER)));
                 plan = Plan::build(job.scope(), ledger.as_ref(), detail)?;
             }
+            plan.leave_alone(&missing, job.settings.sending.limit);
         }
+    }
+    if closed_at.is_none() {
+        plan.exposed = exposed::warn(&job, (&plan, &missing), ledger.as_ref(), printer)?;
     }
     Ok(Ready { job, ledger, closed_at, plan, missing, lock })
 }

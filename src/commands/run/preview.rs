@@ -45,6 +45,10 @@ pub(super) fn preview(ready: &Ready, printer: &Printer) -> Result<Exit, Error> {
 
 /// Returns the command line that runs exactly this plan.
 fn how_to_run(job: &Job, plan: &Plan) -> String {
+    if plan.counts.rows == 0 {
+        let roster = job.roster.name();
+        return format!("Nobody stands below the header of {roster}: there is nobody to reset. No request was sent.\n");
+    }
     if plan.to_reset == 0 {
         return "Nothing is left to reset. No request was sent.\n".into();
     }

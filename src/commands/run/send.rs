@@ -24,6 +24,7 @@ use crate::model::{Millis, Tally};
 use crate::process::failpoint;
 use crate::process::signals::Shutdown;
 use crate::service::{AnyService, Service};
+use crate::ui::format::{counted, counted_are};
 use crate::ui::{Printer, Progress};
 
 /// The result of sending.
@@ -224,13 +225,14 @@ fn import(job: &Job, ledger: &mut Ledger, key: &str, printer: &Printer) -> Resul
     let first = ledger.get("import_key")?.is_none();
     let imported = ledger.import(key, rows)?;
     if !first && imported.added > 0 {
-        printer.note(format!("{} users are new in batch {}", imported.added, job.batch));
+        printer.note(format!("{} new in batch {}", counted_are(imported.added, "user"), job.batch));
     }
     if imported.lost > 0 {
         printer.note(format!(
-            "{} users of batch {} are no longer in {}; their history stays in the ledger",
-            imported.lost,
+            "{} of batch {} {} no longer in {}; their history stays in the ledger",
+            counted(imported.lost, "user"),
             job.batch,
+            if imported.lost == 1 { "is" } else { "are" },
             job.roster.name()
         ));
     }
@@ -240,13 +242,15 @@ fn import(job: &Job, ledger: &mut Ledger, key: &str, printer: &Printer) -> Resul
 fn note_doubts(job: &Job, ledger: &Ledger, in_flight: u64, printer: &Printer) -> Result<(), Error> {
     let doubt = ledger.doubt(job.settings.sending.token_window)?;
     if in_flight > 0 {
-        printer.note(format!("{in_flight} users were in flight when the last run ended"));
+        let were = if in_flight == 1 { "was" } else { "were" };
+        printer.note(format!("{} {were} in flight when the last run ended", counted(in_flight, "user")));
     }
     if doubt.users > 0 {
         let until = doubt.until.map(|until| format!(" until {}", Millis(until))).unwrap_or_default();
         printer.note(format!(
-            "{} users are in doubt and go first: {} can be settled without a new reset{until}, {} may be reset again",
-            doubt.users,
+            "{} in doubt and {} first: {} can be settled without a new reset{until}, {} may be reset again",
+            counted_are(doubt.users, "user"),
+            if doubt.users == 1 { "goes" } else { "go" },
             doubt.can_settle,
             doubt.users - doubt.can_settle
         ));

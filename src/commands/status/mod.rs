@@ -4,6 +4,7 @@
 //! roster is long gone.
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::commands::args::{LedgerArgs, LogFormat};
 use crate::commands::error::Error;
@@ -13,6 +14,7 @@ use crate::engine::ledger::state_dir::{StateDir, StateError};
 use crate::engine::ledger::{Ledger, LedgerPaths, LedgerRow};
 use crate::model::{BatchName, RowKind, RowStatus};
 use crate::ui::Printer;
+use crate::ui::format::counted_are;
 
 mod batch;
 mod text;
@@ -26,7 +28,7 @@ pub(crate) struct StatusArgs {
     pub batch: Option<BatchName>,
     /// Write the users that stand so, as a roster that run takes: a status of the results, or
     /// given-up, those whose passwords were erased while they stood in no file
-    #[arg(long, value_name = "STATUS", value_parser = listed, requires = "batch")]
+    #[arg(long, value_name = "STATUS", value_parser = listed(), requires = "batch")]
     pub list: Option<Listed>,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
@@ -47,13 +49,12 @@ pub(crate) enum Listed {
 
 const GIVEN_UP: &str = "given-up";
 
-fn listed(word: &str) -> Result<Listed, String> {
-    if word == GIVEN_UP {
-        return Ok(Listed::GivenUp);
-    }
-    let all = RowStatus::ALL.map(RowStatus::word).join(", ");
-    let status = RowStatus::ALL.into_iter().find(|status| status.word() == word);
-    status.map(Listed::Status).ok_or_else(|| format!("choose one of {all}, {GIVEN_UP}"))
+/// Returns the parser, which tells the help what there is to choose from.
+fn listed() -> impl TypedValueParser<Value = Listed> {
+    let words = RowStatus::ALL.map(RowStatus::word).into_iter().chain([GIVEN_UP]);
+    let status = |word: String| RowStatus::ALL.into_iter().find(|status| status.word() == word);
+    // What is no status and yet among the words is the last of them.
+    PossibleValuesParser::new(words).map(move |word| status(word).map_or(Listed::GivenUp, Listed::Status))
 }
 
 /// Writes the users of a batch that stand so.
@@ -80,7 +81,8 @@ fn list(args: &StatusArgs, batch: &BatchName, listed: Listed, printer: &Printer)
     printer.data(&String::from_utf8_lossy(&text)).map_err(Error::Stdout)?;
     if nameless > 0 {
         printer.note(format!(
-            "{nameless} rows name nobody that could be listed; the results and `report --format csv` tell their lines"
+            "{} of nobody that could be listed; the results and `report --format csv` tell the lines",
+            counted_are(nameless, "row")
         ));
     }
     Ok(Exit::Success)

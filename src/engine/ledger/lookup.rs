@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use rusqlite::{OptionalExtension, Statement};
 
 use super::read::Standings;
-use super::{Ledger, LedgerError};
-use crate::model::{Millis, Standing, Status, UserNumber};
+use super::{Ledger, LedgerError, UserSet};
+use crate::model::{Millis, RowKind, Standing, Status, UserNumber};
 
 /// Tells the standings of users.
 pub(crate) struct Lookup<'a> {
@@ -40,6 +40,24 @@ impl Ledger {
             next: 0,
         })
     }
+
+    /// Returns the users whom the roster of the last run left out, but for those
+    /// with this `note`.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn left_out(&self, but: Option<&str>) -> Result<UserSet, LedgerError> {
+        let read = || -> rusqlite::Result<UserSet> {
+            let sql = "SELECT n FROM rows WHERE kind = ?1 AND n IS NOT NULL AND note IS NOT ?2";
+            let mut rows = self.db.prepare(sql)?;
+            let mut found = UserSet::default();
+            for number in rows.query_map((RowKind::Excluded as u8, but), |row| row.get(0))? {
+                found.insert(number?);
+            }
+            Ok(found)
+        };
+        read().map_err(|error| self.error(error))
+    }
 }
 
 impl Lookup<'_> {
@@ -58,6 +76,15 @@ impl Lookup<'_> {
             standing.status = Status::Unknown;
         }
         Ok(standing)
+    }
+
+    /// Returns true if a user is in a set of the ledger's.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn is_in(&mut self, set: &UserSet, user_id: &str) -> Result<bool, LedgerError> {
+        let number = self.number(user_id).map_err(|error| self.ledger.error(error))?;
+        Ok(number.is_some_and(|number| set.contains(number)))
     }
 
     fn number(&mut self, user_id: &str) -> rusqlite::Result<Option<UserNumber>> {

@@ -116,7 +116,11 @@ fn from_connector(error: &aws_smithy_runtime_api::client::result::ConnectorError
         let message = "the answer is no HTTP that can be read".into();
         return Failure::without_answer(Cause::Lost, "UnreadableAnswer", message);
     }
-    Failure::without_answer(Cause::Lost, "ConnectionLost", message)
+    let message = match message.as_str() {
+        "" => "the connection broke off before an answer came".to_owned(),
+        why => format!("the connection broke off before an answer came: {why}"),
+    };
+    Failure::without_answer(Cause::Lost, "ConnectionLost", shorten(&message, MESSAGE_LIMIT))
 }
 
 /// An error and what it came from, the innermost last.
@@ -150,6 +154,12 @@ fn is_certificate_error(error: &(dyn Error + 'static)) -> bool {
     error.is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
 }
 
+/// Returns true for words by which a library names its own layers, which tell an
+/// operator nothing.
+fn is_of_a_library(part: &str) -> bool {
+    matches!(part, "other" | "io error") || part.starts_with("client error (")
+}
+
 /// The causes of a failed connection in one line. Only for errors that came
 /// before an answer: those of an answer may quote its body.
 fn chain(error: &dyn Error) -> String {
@@ -157,7 +167,7 @@ fn chain(error: &dyn Error) -> String {
     let mut next = Some(error);
     while let Some(error) = next {
         let part = error.to_string();
-        if !part.is_empty() && !text.contains(&part) {
+        if !part.is_empty() && !is_of_a_library(&part) && !text.contains(&part) {
             if !text.is_empty() {
                 text.push_str(": ");
             }
