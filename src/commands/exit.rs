@@ -39,14 +39,15 @@ impl Exit {
             return Self::Signalled(*signal);
         }
         match stop {
-            StopReason::Finished => {
+            // The time may have been up while the last answers were awaited.
+            StopReason::Deadline if counts.to_do() > 0 || limited.is_some() => Self::Stopped,
+            StopReason::Finished | StopReason::Deadline => {
                 let all = counts.failed + counts.unknown + counts.pending;
                 let bad = counts.invalid + limited.map_or(all, |tally| tally.failed + tally.unknown);
                 if bad + signed_in == 0 { Self::Success } else { Self::SomeFailed }
             }
             StopReason::Signalled(signal) => Self::Signalled(*signal),
-            StopReason::Deadline
-            | StopReason::TooManyFailures
+            StopReason::TooManyFailures
             | StopReason::Refused { .. }
             | StopReason::PasswordsRefused(_)
             | StopReason::NoCredentials(_)

@@ -1,5 +1,5 @@
-//! Descriptors: whether standard output was open when the process began, and
-//! whether there are enough of them.
+//! Descriptors: whether standard output could be written when the process began,
+//! and whether there are enough of them.
 //!
 //! Invariant: standard output is looked at before the Rust runtime, which opens
 //! `/dev/null` in the place of a closed one: what is written there is lost and
@@ -7,6 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
@@ -14,7 +15,11 @@ static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Runs before `main`, and before the runtime has mended anything.
 extern "C" fn look() {
-    let closed = rustix::io::fcntl_getfd(rustix::stdio::stdout()) == Err(Errno::BADF);
+    // The runtime takes it for written, too, where it is open for reading alone.
+    let closed = match rustix::fs::fcntl_getfl(rustix::stdio::stdout()) {
+        Ok(flags) => flags & OFlags::RWMODE == OFlags::RDONLY,
+        Err(error) => error == Errno::BADF,
+    };
     STDOUT_WAS_CLOSED.store(closed, Ordering::Relaxed);
 }
 
@@ -23,7 +28,8 @@ extern "C" fn look() {
 #[unsafe(link_section = ".init_array")]
 static LOOK: extern "C" fn() = look;
 
-/// Returns true if standard output was closed when the process began.
+/// Returns true if standard output was closed, or open for reading alone, when the
+/// process began.
 pub(crate) fn stdout_was_closed() -> bool {
     STDOUT_WAS_CLOSED.load(Ordering::Relaxed)
 }

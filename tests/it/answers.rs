@@ -219,15 +219,15 @@ fn a_check_takes_only_the_services_own_word_and_settles_no_doubt() {
 
     // The service's word settles nobody who was reset, unanswered, before.
     let endpoint = Hostile::start(|asked| match (asked.method.as_str(), asked.user.as_str()) {
-        ("POST", "user-0001") if asked.nth == 0 => Reply::Drop,
-        ("GET", _) | (_, "user-0002") => own("ResourceNotFoundException"),
+        ("POST", "user-0002") if asked.nth == 0 => Reply::Drop,
+        ("GET", _) | (_, "user-0003") => own("ResourceNotFoundException"),
         _ => Reply::Reset,
     });
     let room = Room::new();
-    let (ran, table) = go(&room, &endpoint.endpoint, 2, &["--max-attempts", "1", "--batch", "b"]);
-    assert_eq!(table.column("status"), ["unknown", "failed"], "{ran}");
-    let (ran, table) = go(&room, &endpoint.endpoint, 2, &["--max-attempts", "1", "--batch", "b", "--check-users"]);
-    assert_eq!(table.column("status"), ["succeeded", "failed"], "{ran}");
+    let (ran, table) = go(&room, &endpoint.endpoint, 3, &["--max-attempts", "1", "--batch", "b"]);
+    assert_eq!(table.column("status"), ["succeeded", "unknown", "failed"], "{ran}");
+    let (ran, table) = go(&room, &endpoint.endpoint, 3, &["--max-attempts", "1", "--batch", "b", "--check-users"]);
+    assert_eq!(table.column("status"), ["succeeded", "succeeded", "failed"], "{ran}");
     ran.says("it is in doubt");
     endpoint.judge(&table);
 }
