@@ -1,7 +1,7 @@
 //! The guard across batches, where it does not refuse: a batch of a new name
 //! resets again whom another batch of the target reset, and says so.
 
-use crate::common::{Ran, Room, Simulator, on_a_terminal};
+use crate::common::{Ran, Room, Running, Simulator, on_a_terminal, wait_until};
 use serde_json::Value;
 
 /// A room in which batch `first` has reset Ann and Bob a moment ago.
@@ -82,5 +82,44 @@ fn where_nobody_is_reset_again_nothing_is_said() {
         let ran = room.reset(&simulator, command).expect(0);
         assert!(!ran.stderr.contains("before, the last at"), "{ran}");
         assert_eq!(json(&room, "run.json")["reset_elsewhere"], Value::Null);
+    }
+}
+
+#[test]
+fn users_whom_a_run_under_way_has_to_do_are_not_reset_beside_it() {
+    let (room, simulator) = (Room::new(), Simulator::start(&["--latency", "20ms"]));
+    room.roster("slow.csv", 600);
+    room.write("slow.csv", room.read("slow.csv") + "shared\n");
+    room.write("quick.csv", "user_id\nshared\nb1\n");
+    let slow = ["slow.csv", "-o", "slow-out.csv", "--rate", "200"];
+    let running = Running::of(room.job(&simulator, &slow));
+    wait_until("the slow one sends", || simulator.requests() >= 1);
+    let quick = ["quick.csv", "-o", "quick-out.csv"];
+    let refused = room.reset(&simulator, &quick).expect(2);
+    refused
+        .says("1 of these users are reset by batch")
+        .says("which is running now (\"shared\"")
+        .says("wait for its end");
+    assert_eq!(running.wait().code(), Some(0));
+    // And when it has ended, since it reset them.
+    room.reset(&simulator, &quick).expect(2).says("were reset by batch");
+    assert_eq!(simulator.seen().twice().len(), 0);
+    assert_eq!(room.table("slow-out.csv").count("succeeded"), 601);
+}
+
+#[test]
+fn of_two_runs_that_begin_together_no_user_is_reset_by_both() {
+    for _ in 0..4 {
+        let (room, simulator) = (Room::new(), Simulator::start(&["--latency", "20ms"]));
+        room.write("a.csv", "user_id\nshared\na1\n").write("b.csv", "user_id\nshared\nb1\n");
+        let start = |name: &str| {
+            let (input, output) = (format!("{name}.csv"), format!("{name}-out.csv"));
+            Running::of(room.job(&simulator, &[input.as_str(), "-o", &output]))
+        };
+        let both = [start("a"), start("b")];
+        let codes = both.map(|running| running.wait().code());
+        let reset = codes.iter().filter(|code| **code == Some(0)).count();
+        assert!(reset <= 1, "{codes:?}");
+        assert_eq!(simulator.seen().twice().len(), 0);
     }
 }

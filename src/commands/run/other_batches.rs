@@ -38,6 +38,22 @@ pub(super) fn check(job: &Job, ledger: Option<&Ledger>, printer: &Printer) -> Re
     Ok(found.overlaps)
 }
 
+/// Looks once more, when this batch's own users stand in its ledger: of two runs
+/// that begin together, one at least sees the other.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn check_again(job: &Job, ledger: &Ledger) -> Result<(), Error> {
+    if job.settings.service.simulate || job.settings.batch.is_some() {
+        return Ok(());
+    }
+    let others = Others::find(&job.state, &job.target, &job.batch)?;
+    if !others.is_empty() {
+        others.look(roll(job, Some(ledger))?).refuse()?;
+    }
+    Ok(())
+}
+
 /// Returns what is to be told of users whom other batches have reset.
 pub(super) fn remarks(elsewhere: &[Overlap]) -> Vec<String> {
     let mut remarks: Vec<String> = elsewhere.iter().take(TOLD).map(Overlap::remark).collect();

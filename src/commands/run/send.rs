@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::ends::SignOuts;
 use super::job::Job;
 use super::last_words::LastWords;
+use super::other_batches;
 use super::prepare::Ready;
 use super::record;
 use crate::commands::error::Error;
@@ -99,6 +100,9 @@ impl Begun<'_> {
         ledger.turn_to(&job.target)?;
         record::record(job, plan, &ledger)?;
         import(job, &mut ledger, &plan.import_key, printer)?;
+        if plan.to_reset > 0 {
+            other_batches::check_again(job, &ledger)?;
+        }
         if job.settings.sending.sign_out {
             // Before anything is sent: a run that dies leaves the wish behind.
             ledger.take_sign_outs()?;

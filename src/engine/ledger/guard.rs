@@ -11,8 +11,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::state_dir::{StateDir, StateError};
-use super::{Ledger, LedgerError, LedgerPaths, read, schema};
-use crate::model::{BatchName, Millis, Status, Target, UserNumber};
+use super::{Ledger, LedgerError, LedgerPaths, UserSet, read, schema};
+use crate::model::{BatchName, Millis, RowKind, Status, Target, UserNumber};
 
 /// Bytes of a fingerprint and of a user's number, both little-endian.
 const ENTRY: usize = 12;
@@ -73,14 +73,22 @@ pub(crate) struct Overlap {
     /// The time of the last of these resets.
     #[serde(rename = "last_at")]
     pub latest: Millis,
+    /// True if a run of it is under way, which has some of them to do.
+    #[serde(skip)]
+    pub is_running: bool,
 }
 
 impl Overlap {
     /// Returns what is to be told of users who will be reset all the same.
     pub(crate) fn remark(&self) -> String {
+        let Self { users, batch, latest, example, is_running } = self;
+        if *is_running {
+            return format!(
+                "{users} of the users to do are reset by batch {batch}, which is running now ({example:?} is one of them)"
+            );
+        }
         format!(
-            "{} of the users to do were reset by batch {} before, the last at {} ({:?} is one of them)",
-            self.users, self.batch, self.latest, self.example
+            "{users} of the users to do were reset by batch {batch} before, the last at {latest} ({example:?} is one of them)"
         )
     }
 }
@@ -88,12 +96,22 @@ impl Overlap {
 /// A roster whose users another batch has reset.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{} of these users were reset by batch {} of the same target, the last at {} ({:?} is one of them){}; continue that batch with --batch {}, or reset them again on purpose in a batch of a new name with --batch NEW",
-    .first.users, .first.batch, .first.latest, .first.example, more(*.others), .first.batch
+    "{} of these users {}{}; {}continue that batch with --batch {}, or reset them again on purpose in a batch of a new name with --batch NEW",
+    .first.users, by(.first), more(*.others), if .first.is_running { "wait for its end, " } else { "" }, .first.batch
 )]
 pub(crate) struct ResetElsewhere {
     first: Overlap,
     others: usize,
+}
+
+fn by(first: &Overlap) -> String {
+    let Overlap { batch, latest, example, is_running, .. } = first;
+    if *is_running {
+        return format!(
+            "are reset by batch {batch} of the same target, which is running now ({example:?} is one of them)"
+        );
+    }
+    format!("were reset by batch {batch} of the same target, the last at {latest} ({example:?} is one of them)")
 }
 
 fn more(others: usize) -> String {
@@ -163,12 +181,14 @@ impl<'a> Others<'a> {
     }
 
     /// Looks for the users of the roll. Users in doubt, or claimed by a run, count
-    /// as reset.
+    /// as reset, and those whom a run that is under way has to do.
     pub(crate) fn look(self, mut roll: Roll) -> Found {
         roll.sort();
         let mut found = Found::default();
         for batch in &self.batches {
-            match self.open(batch).and_then(|ledger| ledger.reset_since(ledger.oldest_life()?, &roll)) {
+            // Asked first: who ends meanwhile has recorded whom it reset.
+            let runs = self.state.holder(batch).is_some();
+            match self.open(batch).and_then(|ledger| ledger.reset_since(ledger.oldest_life()?, &roll, runs)) {
                 Ok(overlap) => found.overlaps.extend(overlap),
                 Err(error) => found.unread.push(error),
             }
@@ -197,12 +217,24 @@ impl Ledger {
 
     /// Returns the users of the roll whom this batch has reset since then, or may
     /// have.
-    fn reset_since(&self, since: Millis, roll: &Roll) -> Result<Option<Overlap>, LedgerError> {
-        self.overlap(since, roll).map_err(|error| self.error(error))
+    fn reset_since(&self, since: Millis, roll: &Roll, runs: bool) -> Result<Option<Overlap>, LedgerError> {
+        let to_do = if runs { self.users_of_rows()? } else { UserSet::default() };
+        self.overlap(since, roll, &to_do).map_err(|error| self.error(error))
     }
 
-    fn overlap(&self, since: Millis, roll: &Roll) -> rusqlite::Result<Option<Overlap>> {
-        let mut overlap = Overlap { batch: self.batch.clone(), users: 0, example: String::new(), latest: since };
+    /// Returns the users who have a row of their own, and are not left alone.
+    fn users_of_rows(&self) -> Result<UserSet, LedgerError> {
+        let mut users = UserSet::default();
+        self.each_with("SELECT n FROM rows WHERE kind = ?1 AND n IS NOT NULL", params![RowKind::User as u8], |row| {
+            users.insert(row.get(0)?);
+            Ok(())
+        })?;
+        Ok(users)
+    }
+
+    fn overlap(&self, since: Millis, roll: &Roll, to_do: &UserSet) -> rusqlite::Result<Option<Overlap>> {
+        let (batch, example) = (self.batch.clone(), String::new());
+        let mut overlap = Overlap { batch, users: 0, example, latest: since, is_running: false };
         let mut standing = self
             .db
             .prepare("SELECT status, coalesce(since, at), seq FROM outcomes WHERE n = ?1 ORDER BY seq DESC LIMIT 1")?;
@@ -217,6 +249,10 @@ impl Ledger {
             let at = match (newest, claimed) {
                 (_, (Some(at), Some(seq))) if seq > settled => at,
                 (Some((Status::Succeeded | Status::Unknown, at, _)), _) => at,
+                (None, _) if to_do.contains(number) => {
+                    overlap.is_running = true;
+                    Millis::now().0
+                }
                 _ => continue,
             };
             if Millis(at) < since {
