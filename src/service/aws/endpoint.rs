@@ -162,14 +162,21 @@ fn fault(url: &str) -> Option<&'static str> {
         return Some("has a query or a fragment");
     }
     let Ok(parsed) = url.parse::<hyper::Uri>() else { return Some("is not a URL") };
-    let authority = parsed.authority().map(hyper::http::uri::Authority::as_str).unwrap_or_default();
-    let host = parsed.host().unwrap_or_default();
-    let port = authority.strip_prefix(host).and_then(|rest| rest.strip_prefix(':'));
-    match port.map(str::parse::<u16>) {
-        _ if host.is_empty() => Some("names no host"),
-        Some(Ok(0) | Err(_)) => Some("has a port that is none"),
-        _ => None,
+    match parsed.host() {
+        None | Some("") => Some("names no host"),
+        Some(_) => has_a_bad_port(&parsed).then_some(BAD_PORT),
     }
+}
+
+/// The fault of a URL whose port nobody can listen at.
+pub(super) const BAD_PORT: &str = "has a port that is none";
+
+/// Returns true if a URL has a port that is none.
+pub(super) fn has_a_bad_port(url: &hyper::Uri) -> bool {
+    let authority = url.authority().map(hyper::http::uri::Authority::as_str).unwrap_or_default();
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    let port = place.strip_prefix(url.host().unwrap_or_default()).and_then(|rest| rest.strip_prefix(':'));
+    port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 #[cfg(test)]

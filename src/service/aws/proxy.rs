@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 
+use super::endpoint;
 use super::error::{ConnectionError, without_password};
 
 /// A proxy that a request goes through.
@@ -57,9 +58,11 @@ impl Proxy {
             return Err(proxy.refused(scheme, "holds a character that can't stand in a URL"));
         }
         let parsed = proxy.url.parse::<hyper::Uri>().map_err(|_| proxy.refused(scheme, "is not a URL"))?;
-        let bad_port = parsed.port().is_none() && parsed.authority().is_some_and(|host| host.as_str().ends_with(':'));
-        if parsed.host().is_none_or(str::is_empty) || bad_port {
+        if parsed.host().is_none_or(str::is_empty) {
             return Err(proxy.refused(scheme, "names no host"));
+        }
+        if endpoint::has_a_bad_port(&parsed) {
+            return Err(proxy.refused(scheme, endpoint::BAD_PORT));
         }
         // A name without a password is no login: botocore leaves it out.
         let authority = parsed.authority().map(hyper::http::uri::Authority::as_str).unwrap_or_default();
@@ -213,9 +216,18 @@ mod tests {
 
     #[test]
     fn a_bad_proxy_is_refused_without_its_password() {
-        for bad in
-            ["foo bar", "http://", "socks5://p:1", "http://us:se cret@p", "http://us:secret@", "http://us:sec^ret@p:1"]
-        {
+        for bad in [
+            "foo bar",
+            "http://",
+            "http://p:",
+            "http://p:0",
+            "http://p:99999",
+            "http://us:secret@p:9x",
+            "socks5://p:1",
+            "http://us:se cret@p",
+            "http://us:secret@",
+            "http://us:sec^ret@p:1",
+        ] {
             let error = proxies(&[("HTTP_PROXY", bad)]).for_endpoint("http://api.test", false).unwrap_err().to_string();
             assert!(error.contains("HTTP_PROXY") && !error.contains("us:se"), "{bad}: {error}");
         }
