@@ -173,7 +173,8 @@ impl Left<'_> {
             codes.push("…".into());
         }
         Some(format!(
-            "a repeat does not help {} ({}): correct or remove {} in the roster{}, and {}; `{}` lists the failed",
+            "{}a repeat does not help {} ({}): correct or remove {} in the roster{}, and {}; `{}` lists the failed",
+            if self.closed { "the batch is closed, and " } else { "" },
             counted(users, "user"),
             codes.join(", "),
             if users == 1 { "the entry" } else { "the entries" },
