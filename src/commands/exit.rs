@@ -40,7 +40,7 @@ impl Exit {
         }
         match stop {
             // The time may have been up while the last answers were awaited.
-            StopReason::Deadline if counts.to_do() > 0 || limited.is_some() => Self::Stopped,
+            StopReason::Deadline if counts.to_do() + signed_in > 0 || limited.is_some() => Self::Stopped,
             StopReason::Finished | StopReason::Deadline => {
                 let all = counts.failed + counts.unknown + counts.pending;
                 let bad = counts.invalid + limited.map_or(all, |tally| tally.failed + tally.unknown);
