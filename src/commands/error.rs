@@ -64,7 +64,9 @@ pub(super) enum Error {
     #[error("{0}: {1}; free some of the system's resources and run again")]
     System(&'static str, #[source] std::io::Error),
     /// Standard output was never there.
-    #[error("standard output is closed, and what goes there would be lost; nothing was sent: redirect it to a file")]
+    #[error(
+        "standard output is closed, or open for reading alone, and what goes there would be lost; nothing was sent: redirect it to a file"
+    )]
     StdoutClosed,
     /// Fewer descriptors than connections want.
     #[error(

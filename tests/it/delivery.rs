@@ -165,10 +165,13 @@ fn a_closed_standard_output_is_seen_before_anything_is_sent() {
     room.roster("users.csv", 3);
     let endpoint = ["--endpoint-url", simulator.endpoint.as_str()];
     let run = [&["run", "users.csv", "--yes", "-o", "-"][..], &STATE, &endpoint].concat();
-    in_a_shell(&room, &simulator, &run, ">&-").expect(2).says("standard output is closed");
-    in_a_shell(&room, &simulator, &["keygen"], ">&-").expect(2).says("standard output is closed");
     let one = [&["reset-user-password", "--user-id", "ann"][..], &endpoint].concat();
-    in_a_shell(&room, &simulator, &one, ">&-").expect(255).says("standard output is closed");
+    // What is open for reading alone takes nothing either, and the runtime doesn't say so.
+    for redirection in [">&-", "1<users.csv", "1</dev/null"] {
+        in_a_shell(&room, &simulator, &run, redirection).expect(2).says("standard output is closed");
+        in_a_shell(&room, &simulator, &["keygen"], redirection).expect(2).says("standard output is closed");
+        in_a_shell(&room, &simulator, &one, redirection).expect(255).says("standard output is closed");
+    }
     assert_eq!(simulator.requests(), 0);
     // A file needs no standard output, and `/dev/null` is the caller's own choice.
     let file = [&["run", "users.csv", "--yes", "-o", "out.csv"][..], &STATE, &endpoint].concat();
