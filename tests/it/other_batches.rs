@@ -123,3 +123,16 @@ fn of_two_runs_that_begin_together_no_user_is_reset_by_both() {
         assert_eq!(simulator.seen().twice().len(), 0);
     }
 }
+
+#[test]
+fn a_batch_that_has_begun_is_told_its_own_name_first() {
+    let (room, simulator) = (Room::new(), Simulator::start(&[]));
+    room.write("a.csv", "user_id\na1\na2\nshared\n").write("b.csv", "user_id\nshared\nb1\n");
+    room.reset(&simulator, &["a.csv", "-o", "a-out.csv", "--limit", "2"]).expect(0);
+    let own = room.batch();
+    room.reset(&simulator, &["b.csv", "-o", "b-out.csv"]).expect(0);
+    let refused = room.reset(&simulator, &["a.csv", "-o", "a-out.csv"]).expect(2);
+    refused.says(&format!("; go on with this roster's own batch with --batch {own}"));
+    room.reset(&simulator, &["a.csv", "-o", "a-out.csv", "--batch", &own]).expect(0);
+    assert_eq!(simulator.seen().twice(), ["shared"]);
+}

@@ -27,7 +27,8 @@ pub(super) fn check(job: &Job, ledger: Option<&Ledger>, printer: &Printer) -> Re
         printer.note(format!("not looked into for users who were reset before: {error}"));
     }
     if job.settings.batch.is_none() {
-        found.refuse()?;
+        let begun = ledger.map(Ledger::has_begun).transpose()?.unwrap_or_default();
+        found.refuse(begun.then_some(&job.batch))?;
         return Ok(Vec::new());
     }
     // The plan that is shown tells it, too.
@@ -49,7 +50,7 @@ pub(super) fn check_again(job: &Job, ledger: &Ledger) -> Result<(), Error> {
     }
     let others = Others::find(&job.state, &job.target, &job.batch)?;
     if !others.is_empty() {
-        others.look(roll(job, Some(ledger))?).refuse()?;
+        others.look(roll(job, Some(ledger))?).refuse(None)?;
     }
     Ok(())
 }

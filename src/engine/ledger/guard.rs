@@ -96,12 +96,22 @@ impl Overlap {
 /// A roster whose users another batch has reset.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{} of these users {}{}; {}continue that batch with --batch {}, or reset them again on purpose in a batch of a new name with --batch NEW",
-    .first.users, by(.first), more(*.others), if .first.is_running { "wait for its end, " } else { "" }, .first.batch
+    "{} of these users {}{}; {}{}continue that batch with --batch {}, or reset them again on purpose in a batch of a new name with --batch NEW",
+    .first.users, by(.first), more(*.others), if .first.is_running { "wait for its end, " } else { "" }, begun(.own.as_deref()), .first.batch
 )]
 pub(crate) struct ResetElsewhere {
     first: Overlap,
     others: usize,
+    /// The batch that is refused, if it has begun already.
+    own: Option<String>,
+}
+
+/// A roster whose batch has begun goes on there: in another one, all whom it has
+/// reset would be reset again.
+fn begun(own: Option<&str>) -> String {
+    own.map_or_else(String::new, |own| {
+        format!("go on with this roster's own batch with --batch {own} (it resets them, too), ")
+    })
 }
 
 fn by(first: &Overlap) -> String {
@@ -133,14 +143,15 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Refuses what was found, naming the batch that has most of the users.
+    /// Refuses what was found, naming the batch that has most of the users, and `own`
+    /// if that has begun.
     ///
     /// # Errors
     /// Another batch has reset some.
-    pub(crate) fn refuse(self) -> Result<(), ResetElsewhere> {
+    pub(crate) fn refuse(self, own: Option<&BatchName>) -> Result<(), ResetElsewhere> {
         let mut overlaps = self.overlaps.into_iter();
         match overlaps.next() {
-            Some(first) => Err(ResetElsewhere { first, others: overlaps.len() }),
+            Some(first) => Err(ResetElsewhere { first, others: overlaps.len(), own: own.map(ToString::to_string) }),
             None => Ok(()),
         }
     }
@@ -208,6 +219,15 @@ impl Ledger {
     fn oldest_life(&self) -> Result<Millis, LedgerError> {
         let life = i64::try_from(self.password_life()?.as_millis()).unwrap_or(i64::MAX);
         Ok(Millis(Millis::now().0.saturating_sub(life)))
+    }
+
+    /// Returns true if anything was sent for this batch.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub(crate) fn has_begun(&self) -> Result<bool, LedgerError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM claims) OR EXISTS (SELECT 1 FROM outcomes)";
+        self.db.query_row(sql, [], |row| row.get(0)).map_err(|error| self.error(error))
     }
 
     /// Returns true if anything happened in this batch since then.
