@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::common::{Ran, Room, Simulator, on_a_terminal};
 
+#[cfg(feature = "cognito")]
 const POOL: &str = "us-east-1_Simulated";
 
 fn state(room: &Room, words: &[&str]) -> Ran {
