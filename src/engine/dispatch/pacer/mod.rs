@@ -86,7 +86,7 @@ const SLOW: f64 = 200.0;
 const USUAL: f64 = 1.5;
 
 /// Requests that may leave at once at a ceiling of `rate` a second: what a
-/// timer that is late by [`CATCH_UP`] leaves to make up, and one.
+/// timer that is late by `CATCH_UP` leaves to make up, and one.
 #[must_use]
 pub fn burst(rate: f64) -> u32 {
     // Five a second and less are not late enough to need any.
