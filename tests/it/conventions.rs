@@ -217,7 +217,9 @@ fn man_pages_have_what_people_look_for() {
         }
     }
     let page = rendered(&room, &["reset-user-password"], "78");
-    assert!(page.contains("252") && page.contains("NOTES") && !page.contains("75"), "{page}");
+    // Anywhere else it may stand: in the commit that the version names, for one.
+    let is_a_code = |code: &str| page.lines().any(|line| line.split_whitespace().next() == Some(code));
+    assert!(is_a_code("252") && page.contains("NOTES") && !is_a_code("75"), "{page}");
 }
 
 #[test]
