@@ -16,7 +16,7 @@ use crate::engine::ledger::state_dir::StateError;
 use crate::engine::ledger::{Doubt, Ledger, LedgerError, LedgerPaths};
 use crate::model::BatchName;
 use crate::ui::Printer;
-use crate::ui::format::counted;
+use crate::ui::format::{counted, counted_are};
 
 /// Flags of `close`.
 #[derive(Debug, Args)]
@@ -64,13 +64,13 @@ pub(super) fn run(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
     }
     let signed_in = ledger.count_to_sign_out()?;
     let before = ledger.closed_at()?;
-    let why = match undelivered.filter(|_| before.is_none()) {
+    match undelivered {
         Some(left) => {
-            format!("the operator closed it, and gave up {} that stood in no file", counted(left.users, "password"))
+            let lost = counted(left.users, "password");
+            ledger.discard(&format!("the operator closed it, and gave up {lost} that stood in no file"))?;
         }
-        None => "the operator closed it".to_owned(),
-    };
-    ledger.discard(&why)?;
+        None => ledger.close("the operator closed it")?,
+    }
     let counts = ledger.counts()?;
     let since = before.map_or_else(String::new, |at| format!(" since {at}"));
     printer.note(format!("{kind} {batch} is closed{since}: its passwords are erased, its history stays"));
@@ -81,16 +81,15 @@ pub(super) fn run(args: &CloseArgs, printer: &Printer) -> Result<Exit, Error> {
         printer.warning(line);
     }
     if counts.to_do() > 0 && !place.simulated {
-        let be = if counts.to_do() == 1 { "is" } else { "are" };
         printer.note(format!(
-            "{} {be} still to do: `run` with --batch {batch} and another --output goes on with the rest",
-            counted(counts.to_do(), "user")
+            "{} still to do: `run` with --batch {batch} and another --output goes on with the rest",
+            counted_are(counts.to_do(), "user")
         ));
     }
     if signed_in > 0 {
         printer.note(format!(
             "{} reset and not signed out, as --sign-out wanted: end their sessions with `aws cognito-idp admin-user-global-sign-out`",
-            if signed_in == 1 { "1 user is".into() } else { format!("{signed_in} users are") }
+            counted_are(signed_in, "user")
         ));
     }
     Ok(Exit::Success)

@@ -56,20 +56,28 @@ impl Ledger {
         {
             return Err(LedgerError::Undelivered { batch: self.batch.clone(), left });
         }
-        self.discard(why)
+        self.mark_and_erase(why, |_| Ok(()))
     }
 
-    /// Closes the batch, whatever stands in no file.
+    /// Closes the batch and gives up, on the operator's word, what stands in no file.
     ///
     /// # Errors
     /// The erasing is not finished; closing again does.
     pub(crate) fn discard(&mut self, why: &str) -> Result<(), LedgerError> {
+        self.mark_and_erase(why, Self::give_up)
+    }
+
+    fn mark_and_erase(
+        &mut self,
+        why: &str,
+        note: impl FnOnce(&Self) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
         // The mark goes first: a crash behind it leaves a batch that is closed
         // and not yet erased, which the next run or closing erases.
         if self.closed_at()?.is_none() {
             let fail = |error| LedgerError::of(&self.place.ledger, error);
             let transaction = self.db.unchecked_transaction().map_err(fail)?;
-            self.give_up()?;
+            note(self)?;
             self.set("closed_why", why)?;
             self.set("closed_seq", &self.seq_so_far()?.to_string())?;
             self.set("closed_at", &Millis::now().0.to_string())?;

@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::params;
+use rusqlite::{Params, params};
 
 use super::{Ledger, LedgerError};
 use crate::model::{Millis, UserNumber, hex};
@@ -153,10 +153,7 @@ impl Ledger {
     /// # Errors
     /// The ledger can't be read.
     pub(crate) fn standing_nowhere(&self) -> Result<Option<Undelivered>, LedgerError> {
-        self.undelivered_where(|path, digest| {
-            // Where standard output went is not known: it was a file, and synced.
-            path == Path::new("-") || is_as_written(path, digest)
-        })
+        self.undelivered_where(stands)
     }
 
     /// Notes whose passwords stand in no file now, since they are about to be erased.
@@ -164,7 +161,7 @@ impl Ledger {
     /// # Errors
     /// The ledger can't be read or written.
     pub(super) fn give_up(&self) -> Result<(), LedgerError> {
-        let (users, _) = self.nowhere(|path, digest| path == Path::new("-") || is_as_written(path, digest))?;
+        let (users, _) = self.nowhere(stands)?;
         if users.is_empty() {
             return Ok(());
         }
@@ -245,27 +242,33 @@ impl Ledger {
         if !is_as_written(&path, &last.digest) {
             return Ok(None);
         }
-        let mut users = UserSet::default();
-        self.each_with(
+        let users = self.users(
             "SELECT r.n FROM rows r JOIN outcomes o ON o.n = r.n WHERE r.kind IN (0, 3) AND o.status = 1 AND o.at <= ?1",
             params![last.at],
-            |row| {
-                users.insert(row.get(0)?);
-                Ok(())
-            },
         )?;
         Ok(Some((path, last.digest, users)))
     }
 
-    /// The table of deliveries; an empty one where a ledger that is only read has none.
-    fn deliveries_table(&self) -> Result<&'static str, LedgerError> {
-        let mut there = false;
-        self.each("SELECT 1 FROM sqlite_master WHERE name = 'deliveries'", |_| {
-            there = true;
+    /// Returns the users whose numbers a query gives.
+    pub(super) fn users(&self, sql: &str, parameters: impl Params) -> Result<UserSet, LedgerError> {
+        let mut users = UserSet::default();
+        self.each_with(sql, parameters, |row| {
+            users.insert(row.get(0)?);
             Ok(())
         })?;
-        Ok(if there { "deliveries" } else { "(SELECT '' digest, x'' users, 0 sole WHERE 0)" })
+        Ok(users)
     }
+
+    /// The table of deliveries; an empty one where a ledger that is only read has none.
+    fn deliveries_table(&self) -> Result<&'static str, LedgerError> {
+        Ok(if self.has_table("deliveries")? { "deliveries" } else { "(SELECT '' digest, x'' users, 0 sole WHERE 0)" })
+    }
+}
+
+/// Returns true if a delivered file stands still. Where standard output went is not
+/// known: it was a file, and synced.
+fn stands(path: &Path, digest: &str) -> bool {
+    path == Path::new("-") || is_as_written(path, digest)
 }
 
 /// Returns true if a file stands as it was written, byte for byte.

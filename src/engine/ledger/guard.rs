@@ -81,15 +81,17 @@ pub(crate) struct Overlap {
 impl Overlap {
     /// Returns what is to be told of users who will be reset all the same.
     pub(crate) fn remark(&self) -> String {
-        let Self { users, batch, latest, example, is_running } = self;
+        let before = if self.is_running { "" } else { " before" };
+        format!("{} of the users to do {}", self.users, self.deed(before))
+    }
+
+    /// Returns what the batch, of which more is to be said, does or did to them.
+    fn deed(&self, more: &str) -> String {
+        let Self { batch, latest, example, is_running, .. } = self;
         if *is_running {
-            return format!(
-                "{users} of the users to do are reset by batch {batch}, which is running now ({example:?} is one of them)"
-            );
+            return format!("are reset by batch {batch}{more}, which is running now ({example:?} is one of them)");
         }
-        format!(
-            "{users} of the users to do were reset by batch {batch} before, the last at {latest} ({example:?} is one of them)"
-        )
+        format!("were reset by batch {batch}{more}, the last at {latest} ({example:?} is one of them)")
     }
 }
 
@@ -97,7 +99,7 @@ impl Overlap {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{} of these users {}{}; {}{}continue that batch with --batch {}, or reset them again on purpose in a batch of a new name with --batch NEW",
-    .first.users, by(.first), more(*.others), if .first.is_running { "wait for its end, " } else { "" }, begun(.own.as_deref()), .first.batch
+    .first.users, .first.deed(" of the same target"), more(*.others), if .first.is_running { "wait for its end, " } else { "" }, begun(.own.as_deref()), .first.batch
 )]
 pub(crate) struct ResetElsewhere {
     first: Overlap,
@@ -112,16 +114,6 @@ fn begun(own: Option<&str>) -> String {
     own.map_or_else(String::new, |own| {
         format!("go on with this roster's own batch with --batch {own} (it resets them, too), ")
     })
-}
-
-fn by(first: &Overlap) -> String {
-    let Overlap { batch, latest, example, is_running, .. } = first;
-    if *is_running {
-        return format!(
-            "are reset by batch {batch} of the same target, which is running now ({example:?} is one of them)"
-        );
-    }
-    format!("were reset by batch {batch} of the same target, the last at {latest} ({example:?} is one of them)")
 }
 
 fn more(others: usize) -> String {
@@ -244,12 +236,7 @@ impl Ledger {
 
     /// Returns the users who have a row of their own, and are not left alone.
     fn users_of_rows(&self) -> Result<UserSet, LedgerError> {
-        let mut users = UserSet::default();
-        self.each_with("SELECT n FROM rows WHERE kind = ?1 AND n IS NOT NULL", params![RowKind::User as u8], |row| {
-            users.insert(row.get(0)?);
-            Ok(())
-        })?;
-        Ok(users)
+        self.users("SELECT n FROM rows WHERE kind = ?1 AND n IS NOT NULL", params![RowKind::User as u8])
     }
 
     fn overlap(&self, since: Millis, roll: &Roll, to_do: &UserSet) -> rusqlite::Result<Option<Overlap>> {

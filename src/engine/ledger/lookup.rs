@@ -47,16 +47,8 @@ impl Ledger {
     /// # Errors
     /// The ledger can't be read.
     pub(crate) fn left_out(&self, but: Option<&str>) -> Result<UserSet, LedgerError> {
-        let read = || -> rusqlite::Result<UserSet> {
-            let sql = "SELECT n FROM rows WHERE kind = ?1 AND n IS NOT NULL AND note IS NOT ?2";
-            let mut rows = self.db.prepare(sql)?;
-            let mut found = UserSet::default();
-            for number in rows.query_map((RowKind::Excluded as u8, but), |row| row.get(0))? {
-                found.insert(number?);
-            }
-            Ok(found)
-        };
-        read().map_err(|error| self.error(error))
+        let sql = "SELECT n FROM rows WHERE kind = ?1 AND n IS NOT NULL AND note IS NOT ?2";
+        self.users(sql, (RowKind::Excluded as u8, but))
     }
 }
 
