@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::engine::ledger::{Cause, Doubt};
 use crate::model::{BatchName, Counts, Millis, shell_word};
-use crate::ui::format::counted;
+use crate::ui::format::{counted, counted_are};
 
 /// Causes that a line names at most.
 const CODES: usize = 3;
@@ -143,9 +143,8 @@ impl Left<'_> {
         } else {
             "run the same command again, with --sign-out, which resets nobody anew"
         };
-        let are = if self.signed_in == 1 { "is" } else { "are" };
         (self.signed_in > 0)
-            .then(|| format!("{} {are} reset and not signed out yet: {how}", counted(self.signed_in, "user")))
+            .then(|| format!("{} reset and not signed out yet: {how}", counted_are(self.signed_in, "user")))
     }
 
     /// The step for those whose passwords nobody has.

@@ -3,7 +3,7 @@
 
 use super::job::Job;
 use crate::commands::error::Error;
-use crate::engine::ledger::guard::{Others, Overlap, Roll};
+use crate::engine::ledger::guard::{Found, Others, Overlap, Roll};
 use crate::engine::ledger::{Ledger, RowKind};
 use crate::model::Status;
 use crate::ui::Printer;
@@ -20,9 +20,7 @@ pub(super) fn check(job: &Job, ledger: Option<&Ledger>, printer: &Printer) -> Re
     if job.settings.service.simulate {
         return Ok(Vec::new());
     }
-    let others = Others::find(&job.state, &job.target, &job.batch)?;
-    let roll = if others.is_empty() { Roll::default() } else { roll(job, ledger)? };
-    let found = others.look(roll);
+    let found = look(job, ledger)?;
     for error in &found.unread {
         printer.note(format!("not looked into for users who were reset before: {error}"));
     }
@@ -48,11 +46,14 @@ pub(super) fn check_again(job: &Job, ledger: &Ledger) -> Result<(), Error> {
     if job.settings.service.simulate || job.settings.batch.is_some() {
         return Ok(());
     }
+    Ok(look(job, Some(ledger))?.refuse(None)?)
+}
+
+/// Looks for the users to do in the target's other batches.
+fn look(job: &Job, ledger: Option<&Ledger>) -> Result<Found, Error> {
     let others = Others::find(&job.state, &job.target, &job.batch)?;
-    if !others.is_empty() {
-        others.look(roll(job, Some(ledger))?).refuse(None)?;
-    }
-    Ok(())
+    let roll = if others.is_empty() { Roll::default() } else { roll(job, ledger)? };
+    Ok(others.look(roll))
 }
 
 /// Returns what is to be told of users whom other batches have reset.
