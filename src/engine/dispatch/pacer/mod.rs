@@ -208,6 +208,8 @@ impl<C: Clock + Clone> Pacer<C> {
 }
 
 #[cfg(test)]
+mod rationing;
+#[cfg(test)]
 mod survey;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use governor::clock::FakeRelativeClock;
 
-use super::survey::{Cell, Limiter, run};
+use super::rationing::{Cell, Limiter, run};
 use super::*;
 
 /// Sends as fast as the pacer allows for `seconds`, waking up late by up to a
